@@ -1,0 +1,94 @@
+"""What a proof is about: network id, program id, task id, outputs hash, and the one statement that binds them.
+
+The settlement contract computes the same values from its own storage; the tests of both sides share vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opendepin.core.encodings import abi_encode, domain, keccak256
+
+FIELD_MODULUS = 21888242871839275222246405745257275088548364400416034343698204186575808495617
+"""Order r of the BN254 scalar field (EIP-197)."""
+
+NETWORK_DOMAIN = domain("network")
+PROGRAM_DOMAIN = domain("program")
+TASK_DOMAIN = domain("task")
+STATEMENT_DOMAIN = domain("statement")
+DRAW_DOMAIN = domain("draw")
+
+
+def network_id(chain_id: int, registry: bytes) -> bytes:
+    """Return keccak(abi.encode(domain, chain id, device registry address))."""
+    return keccak256(abi_encode(["bytes32", "uint256", "address"], [NETWORK_DOMAIN, chain_id, registry]))
+
+
+def program_id(manifest_hash: bytes, circuit_hash: bytes, vk_hash: bytes) -> bytes:
+    """Return keccak(abi.encode(domain, manifest hash, circuit hash, verification key hash))."""
+    return keccak256(abi_encode(["bytes32"] * 4, [PROGRAM_DOMAIN, manifest_hash, circuit_hash, vk_hash]))
+
+
+def task_id(network: bytes, inbox: bytes, batch: int, segment: int, project: int, program: bytes) -> bytes:
+    """Return the id of the task over one segment of one batch under one program version."""
+    types = ["bytes32", "bytes32", "address", "uint64", "uint64", "uint64", "bytes32"]
+    return keccak256(abi_encode(types, [TASK_DOMAIN, network, inbox, batch, segment, project, program]))
+
+
+def outputs_hash(outputs: Sequence[int]) -> bytes:
+    """Return keccak(abi.encode(uint256[]))."""
+    return keccak256(abi_encode(["uint256[]"], [list(outputs)]))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Everything one proof is bound to; change any field and the number differs."""
+
+    network_id: bytes
+    settlement: bytes
+    """Address of the settlement contract, 20 bytes."""
+    task_id: bytes
+    program_id: bytes
+    segment_root: bytes
+    field_root: int
+    count: int
+    outputs_hash: bytes
+    producer: bytes
+    """Address of the operator that proves, 20 bytes."""
+
+    def number(self) -> int:
+        """Return the statement as a field element below 2**248: keccak(abi.encode(...)) >> 8."""
+        types = ["bytes32", "bytes32", "address", "bytes32", "bytes32", "bytes32", "uint256", "uint256", "bytes32", "address"]
+        values = [STATEMENT_DOMAIN, self.network_id, self.settlement, self.task_id, self.program_id, self.segment_root]
+        rest = [self.field_root, self.count, self.outputs_hash, self.producer]
+        return int.from_bytes(keccak256(abi_encode(types, [*values, *rest])), "big") >> 8
+
+
+def evaluation(outputs: Sequence[int], statement: int) -> int:
+    """Return Σ out_i · statement^(i+1) mod r, the second public input (Horner)."""
+    total = 0
+    for output in reversed(outputs):
+        total = (total + output) * statement % FIELD_MODULUS
+    return total
+
+
+def drawn(task: bytes, seed: bytes, attempt: int, members: int) -> int:
+    """Return the index of the operator drawn for an attempt (0, 1, ...) among `members` of the snapshot.
+
+    A first draw falls on keccak(abi.encode(domain, task, seed)) mod n; each further attempt takes the next index,
+    so that with two operators or more nobody is drawn twice in a row.
+    """
+    first = int.from_bytes(keccak256(abi_encode(["bytes32"] * 3, [DRAW_DOMAIN, task, seed])), "big")
+    return (first + attempt) % members
+
+
+def seed_height(inbox_block: int, delay: int, now: int) -> int | None:
+    """Return the L1 height whose hash seeds a draw at block `now`, or None while it lies ahead.
+
+    The height is `inbox_block + delay`; while it is more than 256 blocks old it moves on by 256, by formula.
+    """
+    height = inbox_block + delay
+    if now <= height:
+        return None
+    return height + 256 * ((now - height - 1) // 256)
