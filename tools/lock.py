@@ -26,6 +26,8 @@ def main() -> int:
         _resolve("dev.in", "requirements-dev.lock", *upgrade)
         _resolve("main.in", "requirements.lock", "-c", str(LOCKS / "requirements-dev.lock"))
         _resolve("bootstrap.in", "bootstrap.lock", *upgrade)
+        # npm leaves other platforms out of a lock that it mends beside an installed tree.
+        (ROOT / "package-lock.json").unlink(missing_ok=True)
         npm, _ = find_npm()
         _run([npm, "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"])
     except SetupError as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit("OpenDePIN needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
 
 from setup_stamps import Progress, clear_stamp, is_fresh, write_stamp
