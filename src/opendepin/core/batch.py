@@ -51,8 +51,17 @@ class Segment:
 
     def hash(self) -> bytes:
         """Return keccak(abi.encode(domain, project, root, field root, count, ranges))."""
-        rows = [(r.gateway, r.first, r.last, r.identity_first, r.identity_last) for r in self.ranges]
-        types = ["bytes32", "uint64", "bytes32", "uint256", "uint32", "(address,uint64,uint64,uint64,uint64)[]"]
+        rows = [
+            (r.gateway, r.first, r.last, r.identity_first, r.identity_last) for r in self.ranges
+        ]
+        types = [
+            "bytes32",
+            "uint64",
+            "bytes32",
+            "uint256",
+            "uint32",
+            "(address,uint64,uint64,uint64,uint64)[]",
+        ]
         values = [SEGMENT_DOMAIN, self.project, self.root, self.field_root, self.count, rows]
         return keccak256(abi_encode(types, values))
 
@@ -81,7 +90,16 @@ class BatchHeader:
 
     def hash(self) -> bytes:
         """Return keccak(abi.encode(domain, every field in order))."""
-        types = ["bytes32", "bytes32", "uint64", "bytes32", "bytes32", "bytes32", "uint64", "uint64"]
+        types = [
+            "bytes32",
+            "bytes32",
+            "uint64",
+            "bytes32",
+            "bytes32",
+            "bytes32",
+            "uint64",
+            "uint64",
+        ]
         values = [HEADER_DOMAIN, self.network_id, self.number, self.parent, self.segments_root]
         return keccak256(abi_encode(types, [*values, self.data_root, self.data_bytes, self.time]))
 
@@ -108,7 +126,9 @@ class SegmentBody:
             h, last = group.header, group.header.first + group.header.count - 1
             before = found[-1] if found else None
             if before is not None and before.gateway == h.gateway and before.last + 1 == h.first:
-                found[-1] = Range(h.gateway, before.first, last, before.identity_first, h.identity_block)
+                found[-1] = Range(
+                    h.gateway, before.first, last, before.identity_first, h.identity_block
+                )
             else:
                 found.append(Range(h.gateway, h.first, last, h.identity_block, h.identity_block))
         return tuple(found)
@@ -131,7 +151,10 @@ def decode_body(data: bytes, network_id: bytes) -> tuple[SegmentBody, ...]:
         EncodingRejected: not a body's form, or a segment is empty, too large or holds another project's group.
     """
     value: Any = cbor_decode(data, max_depth=BODY_DEPTH)
-    if not isinstance(value, list) or not 1 <= len(cast(list[Any], value)) <= MAX_SEGMENTS_PER_BATCH:
+    if (
+        not isinstance(value, list)
+        or not 1 <= len(cast(list[Any], value)) <= MAX_SEGMENTS_PER_BATCH
+    ):
         raise EncodingRejected(f"a body has 1..{MAX_SEGMENTS_PER_BATCH} segments", code="body")
     return tuple(_segment(item, network_id) for item in cast(list[Any], value))
 
@@ -147,7 +170,9 @@ def _segment(item: Any, network_id: bytes) -> SegmentBody:
         raise EncodingRejected("a segment holds a group of another project", code="body")
     body = SegmentBody(project, groups)
     if body.count > MAX_SEGMENT_MESSAGES:
-        raise EncodingRejected(f"a segment has at most {MAX_SEGMENT_MESSAGES} messages", code="body")
+        raise EncodingRejected(
+            f"a segment has at most {MAX_SEGMENT_MESSAGES} messages", code="body"
+        )
     return body
 
 
@@ -159,4 +184,3 @@ def segment_leaves(body: SegmentBody, message_ids: Sequence[bytes]) -> list[byte
         h = group.header
         leaves += [leaf(h.first + i, h.identity_block, next(ids)) for i in range(h.count)]
     return leaves
-

@@ -62,7 +62,9 @@ def cbor_decode(data: bytes, max_depth: int = MAX_CBOR_DEPTH) -> Any:
     if stream.tell() != len(data):
         raise EncodingRejected("bytes follow the CBOR item", code="trailing-bytes")
     if cbor_encode(value) != data:
-        raise EncodingRejected("not the deterministic CBOR form (RFC 8949 §4.2.1)", code="canonical")
+        raise EncodingRejected(
+            "not the deterministic CBOR form (RFC 8949 §4.2.1)", code="canonical"
+        )
     return cast(Any, value)
 
 

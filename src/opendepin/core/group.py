@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from opendepin.core import keys, merkle
-from opendepin.core.encodings import abi_encode, cbor_decode, cbor_encode, domain, from_hex, keccak256, to_hex, u64
+from opendepin.core.encodings import (
+    abi_encode,
+    cbor_decode,
+    cbor_encode,
+    domain,
+    from_hex,
+    keccak256,
+    to_hex,
+    u64,
+)
 from opendepin.core.errors import EncodingRejected, ProofRejected, SignatureRejected
 from opendepin.core.limits import MAX_GROUP_MESSAGES
 
@@ -38,9 +47,21 @@ class GroupHeader:
 
     def digest(self) -> bytes:
         """Return the 32 bytes that the gateway signs."""
-        types = ["bytes32", "bytes32", "uint64", "address", "uint64", "uint32", "uint64", "uint64", "bytes32"]
+        types = [
+            "bytes32",
+            "bytes32",
+            "uint64",
+            "address",
+            "uint64",
+            "uint32",
+            "uint64",
+            "uint64",
+            "bytes32",
+        ]
         values = [GROUP_DOMAIN, self.network_id, self.project, self.gateway, self.first, self.count]
-        return keccak256(abi_encode(types, [*values, self.identity_block, self.include_by_block, self.root]))
+        return keccak256(
+            abi_encode(types, [*values, self.identity_block, self.include_by_block, self.root])
+        )
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,15 @@ class Group:
     def fields(self) -> list[Any]:
         """Return the array that `encode` writes; network_id is left out, it is the network's."""
         h = self.header
-        head = [h.project, h.gateway, h.first, h.count, h.identity_block, h.include_by_block, h.root]
+        head = [
+            h.project,
+            h.gateway,
+            h.first,
+            h.count,
+            h.identity_block,
+            h.include_by_block,
+            h.root,
+        ]
         return [*head, self.signature, list(self.messages)]
 
 
@@ -76,19 +105,27 @@ def group_of_fields(value: Any, network_id: bytes) -> Group:
     """Build a group from the decoded array; see `decode_group`."""
     if not isinstance(value, list) or len(cast(list[Any], value)) != 9:
         raise EncodingRejected("a group is an array of nine", code="group")
-    project, gateway, first, count, identity_block, include_by, root, signature, messages = cast(list[Any], value)
+    project, gateway, first, count, identity_block, include_by, root, signature, messages = cast(
+        list[Any], value
+    )
     numbers = (project, first, count, identity_block, include_by)
     if any(type(n) is not int or not 0 <= n < 1 << 64 for n in numbers):
         raise EncodingRejected("a group's numbers are unsigned 64-bit", code="group")
     sizes = ((gateway, 20), (root, 32), (signature, 65))
     if any(type(b) is not bytes or len(b) != size for b, size in sizes):
-        raise EncodingRejected("a group's gateway, root or signature has a wrong form", code="group")
-    if not isinstance(messages, list) or any(type(m) is not bytes for m in cast(list[Any], messages)):
+        raise EncodingRejected(
+            "a group's gateway, root or signature has a wrong form", code="group"
+        )
+    if not isinstance(messages, list) or any(
+        type(m) is not bytes for m in cast(list[Any], messages)
+    ):
         raise EncodingRejected("a group's messages are byte strings", code="group")
     raw = tuple(cast(list[bytes], messages))
     if not 1 <= count == len(raw) <= MAX_GROUP_MESSAGES or first < 1:
         raise EncodingRejected("a group's count is not that of its messages", code="group")
-    header = GroupHeader(network_id, project, gateway, first, count, identity_block, include_by, root)
+    header = GroupHeader(
+        network_id, project, gateway, first, count, identity_block, include_by, root
+    )
     return Group(header, signature, raw)
 
 
@@ -118,12 +155,18 @@ class Receipt:
         index = self.position - self.header.first
         start = leaf(self.position, self.header.identity_block, self.message_id)
         if merkle.root_of_path(start, index, self.header.count, self.path) != self.header.root:
-            raise ProofRejected("the receipt's path does not lead to the group's root", code="receipt-path")
+            raise ProofRejected(
+                "the receipt's path does not lead to the group's root", code="receipt-path"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form (`receipt` of the encodings page)."""
         rest = {"position": self.position, "message_id": to_hex(self.message_id)}
-        return {**header_to_json(self.header, self.signature), **rest, "path": [to_hex(p) for p in self.path]}
+        return {
+            **header_to_json(self.header, self.signature),
+            **rest,
+            "path": [to_hex(p) for p in self.path],
+        }
 
 
 def check_group_signature(header: GroupHeader, signature: bytes, gateway: bytes) -> None:
@@ -133,7 +176,9 @@ def check_group_signature(header: GroupHeader, signature: bytes, gateway: bytes)
         SignatureRejected: another key signed, or the header names another gateway.
     """
     if header.gateway != gateway or keys.recover(header.digest(), signature) != gateway:
-        raise SignatureRejected("the group header is not signed by its gateway", code="group-signature")
+        raise SignatureRejected(
+            "the group header is not signed by its gateway", code="group-signature"
+        )
 
 
 def header_to_json(header: GroupHeader, signature: bytes) -> dict[str, Any]:
@@ -175,6 +220,10 @@ def receipt_of_json(value: Mapping[str, Any]) -> Receipt:
         raise EncodingRejected(f"not a receipt: {error!r}", code="receipt") from error
 
 
-def receipt_from_leaves(header: GroupHeader, signature: bytes, leaves: Sequence[bytes], index: int, message_id: bytes) -> Receipt:
+def receipt_from_leaves(
+    header: GroupHeader, signature: bytes, leaves: Sequence[bytes], index: int, message_id: bytes
+) -> Receipt:
     """Cut one message's receipt out of a group whose leaf hashes are known."""
-    return Receipt(header, signature, header.first + index, message_id, tuple(merkle.path(leaves, index)))
+    return Receipt(
+        header, signature, header.first + index, message_id, tuple(merkle.path(leaves, index))
+    )

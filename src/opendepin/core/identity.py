@@ -39,8 +39,25 @@ class KeyChange:
 
 def extend(accumulator: bytes, change: KeyChange) -> bytes:
     """Return the accumulator after one more change, as the contract computes it."""
-    types = ["bytes32", "bytes32", "address", "uint8", "uint64", "uint32", "bytes32", "bytes32", "uint64"]
-    values = [HISTORY_DOMAIN, accumulator, change.device, int(change.status), change.project, change.index]
+    types = [
+        "bytes32",
+        "bytes32",
+        "address",
+        "uint8",
+        "uint64",
+        "uint32",
+        "bytes32",
+        "bytes32",
+        "uint64",
+    ]
+    values = [
+        HISTORY_DOMAIN,
+        accumulator,
+        change.device,
+        int(change.status),
+        change.project,
+        change.index,
+    ]
     key = [change.public[:32], change.public[32:], change.from_block]
     return keccak256(abi_encode(types, [*values, *key]))
 

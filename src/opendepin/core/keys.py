@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from coincurve import PrivateKey, PublicKey
-from coincurve.ecdsa import deserialize_compact, serialize_compact
-from coincurve.ecdsa import cdata_to_der, der_to_cdata
+from coincurve.ecdsa import cdata_to_der, der_to_cdata, deserialize_compact, serialize_compact
 
 from opendepin.core.encodings import keccak256
 from opendepin.core.errors import SignatureRejected
@@ -78,7 +77,9 @@ def check(public: bytes, digest: bytes, signature: bytes) -> None:
         raise SignatureRejected("a signature is 64 bytes r ‖ s", code="signature-length")
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < N and 0 < s < N):
-        raise SignatureRejected("r or s is zero or not below the group order", code="signature-range")
+        raise SignatureRejected(
+            "r or s is zero or not below the group order", code="signature-range"
+        )
     if s > HALF_N:
         raise SignatureRejected("s is in the upper half: send the low-s form", code="high-s")
     try:
@@ -96,7 +97,9 @@ def recover(digest: bytes, signature: bytes) -> bytes:
         SignatureRejected: wrong length, v not 27 or 28, s high, or nothing recoverable.
     """
     if len(signature) != 65 or signature[64] not in (27, 28):
-        raise SignatureRejected("a contract signature is 65 bytes r ‖ s ‖ v, v 27 or 28", code="signature-length")
+        raise SignatureRejected(
+            "a contract signature is 65 bytes r ‖ s ‖ v, v 27 or 28", code="signature-length"
+        )
     if int.from_bytes(signature[32:64], "big") > HALF_N:
         raise SignatureRejected("s is in the upper half: send the low-s form", code="high-s")
     try:

@@ -60,7 +60,9 @@ def message_id(message: Signed, aad: bytes) -> bytes:
     return sha256(sig_structure(message.protected, message.payload, aad))
 
 
-def build(key: keys.Key, device: bytes, seq: int, time_ms: int, data: dict[int, int], aad: bytes) -> bytes:
+def build(
+    key: keys.Key, device: bytes, seq: int, time_ms: int, data: dict[int, int], aad: bytes
+) -> bytes:
     """Sign one reading; returns the message's bytes."""
     protected = cbor_encode({HEADER_ALG: ALG_ES256K, HEADER_KID: device})
     payload = cbor_encode({PAYLOAD_SEQ: seq, PAYLOAD_TIME_MS: time_ms, PAYLOAD_DATA: data})
@@ -75,7 +77,9 @@ def parse(raw: bytes) -> Signed:
         MessageRejected: code `size`, `cose`, `header`, `algorithm`, `payload`, `seq`, `time` or a CBOR code.
     """
     if not 0 < len(raw) <= MAX_MESSAGE_BYTES:
-        raise MessageRejected(f"a message has 1..{MAX_MESSAGE_BYTES} bytes, this has {len(raw)}", code="size")
+        raise MessageRejected(
+            f"a message has 1..{MAX_MESSAGE_BYTES} bytes, this has {len(raw)}", code="size"
+        )
     if raw[:1] != COSE_SIGN1_TAG:
         raise MessageRejected("a message starts with the COSE_Sign1 tag 18 (0xd2)", code="cose")
     try:
@@ -83,7 +87,11 @@ def parse(raw: bytes) -> Signed:
         if not isinstance(parts, list) or len(cast(list[Any], parts)) != 4:
             raise MessageRejected("COSE_Sign1 is an array of four", code="cose")
         protected, unprotected, payload, signature = cast(list[Any], parts)
-        if type(protected) is not bytes or type(payload) is not bytes or type(signature) is not bytes:
+        if (
+            type(protected) is not bytes
+            or type(payload) is not bytes
+            or type(signature) is not bytes
+        ):
             raise MessageRejected("protected, payload and signature are byte strings", code="cose")
         if unprotected != {} or type(unprotected) is not dict:
             raise MessageRejected("the unprotected header is the empty map", code="header")
@@ -104,10 +112,15 @@ def verify(message: Signed, digest: bytes, public: bytes) -> None:
 
 
 def _device(header: Any) -> bytes:
-    if not isinstance(header, dict) or set(cast(dict[Any, Any], header)) != {HEADER_ALG, HEADER_KID}:
+    if not isinstance(header, dict) or set(cast(dict[Any, Any], header)) != {
+        HEADER_ALG,
+        HEADER_KID,
+    }:
         raise MessageRejected("the protected header has exactly alg (1) and kid (4)", code="header")
     if header[HEADER_ALG] != ALG_ES256K:
-        raise MessageRejected("alg is not ES256K (-47), the one this network takes", code="algorithm")
+        raise MessageRejected(
+            "alg is not ES256K (-47), the one this network takes", code="algorithm"
+        )
     kid: Any = header[HEADER_KID]
     if type(kid) is not bytes or len(kid) != 20:
         raise MessageRejected("kid is the 20-byte device id", code="header")
@@ -116,7 +129,9 @@ def _device(header: Any) -> bytes:
 
 def _payload(payload: Any) -> tuple[int, int, dict[int, int]]:
     if not isinstance(payload, dict) or set(cast(dict[Any, Any], payload)) != {1, 2, 3}:
-        raise MessageRejected("the payload has exactly seq (1), time_ms (2) and data (3)", code="payload")
+        raise MessageRejected(
+            "the payload has exactly seq (1), time_ms (2) and data (3)", code="payload"
+        )
     seq: Any = payload[PAYLOAD_SEQ]
     time_ms: Any = payload[PAYLOAD_TIME_MS]
     data: Any = payload[PAYLOAD_DATA]

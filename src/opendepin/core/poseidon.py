@@ -42,7 +42,9 @@ def parameters(width: int) -> Parameters:
     constants = tuple(tuple(_below_modulus(stream) for _ in range(width)) for _ in range(rounds))
     points = [_draw(stream) % FIELD_MODULUS for _ in range(2 * width)]
     matrix = tuple(
-        tuple(pow(points[row] + points[width + column], -1, FIELD_MODULUS) for column in range(width))
+        tuple(
+            pow(points[row] + points[width + column], -1, FIELD_MODULUS) for column in range(width)
+        )
         for row in range(width)
     )
     return Parameters(constants, matrix)
@@ -70,7 +72,9 @@ def field_tree_root(leaves: Sequence[int], depth: int) -> int:
         EncodingRejected: code `field-tree`, more leaves than the tree holds, or a depth outside 0..20.
     """
     if not 0 <= depth <= MAX_TREE_DEPTH or len(leaves) > 1 << depth:
-        raise EncodingRejected(f"{len(leaves)} leaves do not fit a tree of depth {depth}", code="field-tree")
+        raise EncodingRejected(
+            f"{len(leaves)} leaves do not fit a tree of depth {depth}", code="field-tree"
+        )
     level, empty = list(leaves), EMPTY_LEAF
     for _ in range(depth):
         if len(level) % 2:
@@ -115,7 +119,14 @@ def _fifth_power(lane: int) -> int:
 def _grain(width: int) -> Iterator[int]:
     """Yield the LFSR's bits: field = 1, S-box = 0, n = 254, t, both round counts, thirty ones; self-shrinking."""
     bits: list[int] = []
-    fields = ((1, 2), (0, 4), (254, 12), (width, 12), (FULL_ROUNDS, 10), (PARTIAL_ROUNDS[width], 10))
+    fields = (
+        (1, 2),
+        (0, 4),
+        (254, 12),
+        (width, 12),
+        (FULL_ROUNDS, 10),
+        (PARTIAL_ROUNDS[width], 10),
+    )
     for value, size in (*fields, ((1 << 30) - 1, 30)):
         bits += [value >> (size - 1 - place) & 1 for place in range(size)]
 

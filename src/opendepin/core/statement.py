@@ -22,18 +22,26 @@ DRAW_DOMAIN = domain("draw")
 
 def network_id(chain_id: int, registry: bytes) -> bytes:
     """Return keccak(abi.encode(domain, chain id, device registry address))."""
-    return keccak256(abi_encode(["bytes32", "uint256", "address"], [NETWORK_DOMAIN, chain_id, registry]))
+    return keccak256(
+        abi_encode(["bytes32", "uint256", "address"], [NETWORK_DOMAIN, chain_id, registry])
+    )
 
 
 def program_id(manifest_hash: bytes, circuit_hash: bytes, vk_hash: bytes) -> bytes:
     """Return keccak(abi.encode(domain, manifest hash, circuit hash, verification key hash))."""
-    return keccak256(abi_encode(["bytes32"] * 4, [PROGRAM_DOMAIN, manifest_hash, circuit_hash, vk_hash]))
+    return keccak256(
+        abi_encode(["bytes32"] * 4, [PROGRAM_DOMAIN, manifest_hash, circuit_hash, vk_hash])
+    )
 
 
-def task_id(network: bytes, inbox: bytes, batch: int, segment: int, project: int, program: bytes) -> bytes:
+def task_id(
+    network: bytes, inbox: bytes, batch: int, segment: int, project: int, program: bytes
+) -> bytes:
     """Return the id of the task over one segment of one batch under one program version."""
     types = ["bytes32", "bytes32", "address", "uint64", "uint64", "uint64", "bytes32"]
-    return keccak256(abi_encode(types, [TASK_DOMAIN, network, inbox, batch, segment, project, program]))
+    return keccak256(
+        abi_encode(types, [TASK_DOMAIN, network, inbox, batch, segment, project, program])
+    )
 
 
 def outputs_hash(outputs: Sequence[int]) -> bytes:
@@ -59,8 +67,26 @@ class Statement:
 
     def number(self) -> int:
         """Return the statement as a field element below 2**248: keccak(abi.encode(...)) >> 8."""
-        types = ["bytes32", "bytes32", "address", "bytes32", "bytes32", "bytes32", "uint256", "uint256", "bytes32", "address"]
-        values = [STATEMENT_DOMAIN, self.network_id, self.settlement, self.task_id, self.program_id, self.segment_root]
+        types = [
+            "bytes32",
+            "bytes32",
+            "address",
+            "bytes32",
+            "bytes32",
+            "bytes32",
+            "uint256",
+            "uint256",
+            "bytes32",
+            "address",
+        ]
+        values = [
+            STATEMENT_DOMAIN,
+            self.network_id,
+            self.settlement,
+            self.task_id,
+            self.program_id,
+            self.segment_root,
+        ]
         rest = [self.field_root, self.count, self.outputs_hash, self.producer]
         return int.from_bytes(keccak256(abi_encode(types, [*values, *rest])), "big") >> 8
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import re
 
 TOKEN = "ODP"
 """Symbol of the network's native token."""
 
 WEI_PER_TOKEN = 10**18
 WAD = 10**18
+_AMOUNT = re.compile(r"([0-9]{1,30})(?:\.([0-9]{1,18}))?")
 BPS = 10_000
 """Basis points in one whole."""
 
@@ -24,9 +25,10 @@ def wei(amount: str | int) -> int:
     """Read an amount of tokens, at most 18 decimals, as wei.
 
     Raises:
-        ValueError: not a decimal number, negative, or finer than one wei.
+        ValueError: not a plain decimal number, negative, or finer than one wei.
     """
-    exact = Decimal(amount).scaleb(18)
-    if exact != exact.to_integral_value() or exact < 0:
-        raise ValueError(f"{amount} is not a whole, non-negative number of wei")
-    return int(exact)
+    found = _AMOUNT.fullmatch(str(amount))
+    if found is None:
+        raise ValueError(f"{amount!r} is not an amount of tokens such as 12 or 0.5")
+    whole, fraction = found.groups(default="")
+    return int(whole) * WEI_PER_TOKEN + int(fraction.ljust(18, "0"))

@@ -1,0 +1,161 @@
+"""From the bytes of commit groups to checked messages: ids, signatures, schema, roots and decoded readings.
+
+In: groups, the key history of any device, the project's rules. Out: frozen values, or a `ReadingRejected` that names
+gateway, project and position. Pure: attesters, sequencer, operators and `verify` all judge by this one page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from opendepin.core import merkle, message
+from opendepin.core.batch import Segment, SegmentBody
+from opendepin.core.errors import Rejected
+from opendepin.core.group import Group, GroupHeader, check_group_signature, leaf
+from opendepin.core.identity import KeyChange, key_at
+from opendepin.core.journey import Reading, Signed
+from opendepin.core.limits import MAX_SEGMENT_MESSAGES
+from opendepin.core.manifest import Manifest
+from opendepin.core.schema import OBSERVED, Schema
+
+Histories = Callable[[bytes], Sequence[KeyChange]]
+"""Gives the key history of a device id, oldest change first; empty for an unknown device."""
+
+
+class ReadingRejected(Rejected):
+    """A group or one of its messages fails a check; `code` is the check's own."""
+
+    code = "reading"
+
+    def __init__(self, text: str, *, code: str, header: GroupHeader, position: int | None) -> None:
+        where = f"project {header.project}, gateway 0x{header.gateway.hex()}"
+        at = f"position {position}" if position is not None else f"group at {header.first}"
+        super().__init__(f"{where}, {at}: {text}", code=code)
+        self.header = header
+        self.position = position
+        """Position of the bad message, or None when the group itself is bad."""
+
+
+@dataclass(frozen=True)
+class ProjectRules:
+    """What a message of a project must be, and how its reading is taken out of it."""
+
+    schema: Schema
+    value_field: int | None
+    """Key of the field that is lane `value` of a reading; None for a project without zk program."""
+    capacity: int = MAX_SEGMENT_MESSAGES
+    """Most messages in one segment: what the project's circuit takes."""
+
+    @classmethod
+    def of_manifest(cls, manifest: Manifest) -> ProjectRules:
+        """Take the rules out of a project's manifest."""
+        capacity = min(manifest.capacity, MAX_SEGMENT_MESSAGES)
+        return cls(manifest.schema, manifest.value_field, capacity)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One message that passed every check, and whose key signed it."""
+
+    message: Signed
+    message_id: bytes
+    device_index: int
+
+    def reading(self, value_field: int) -> Reading:
+        """Return the four lanes a program sees."""
+        data = self.message.data
+        return Reading(self.device_index, self.message.seq, data[OBSERVED], data[value_field])
+
+
+@dataclass(frozen=True)
+class CheckedSegment:
+    """A segment's messages, all checked, with what the segment commits to."""
+
+    body: SegmentBody
+    messages: tuple[Checked, ...]
+    root: bytes
+    readings: tuple[Reading, ...]
+    """In order; empty for a project without zk program."""
+
+    def segment(self, field_root: int) -> Segment:
+        """Return the segment as the L1 sees it."""
+        return Segment(self.body.project, self.root, field_root, self.body.count, self.body.ranges())
+
+
+def check_message(
+    raw: bytes, aad: bytes, project: int, identity_block: int, schema: Schema, histories: Histories
+) -> Checked:
+    """Check one message: form, schema, the device's state at the identity block, signature.
+
+    Raises:
+        MessageRejected, SchemaRejected, SignatureRejected: the code says what is wrong.
+        Rejected: code `unknown-device`, `wrong-project`, `suspended` or `revoked`.
+    """
+    signed = message.parse(raw)
+    schema.check(signed.data)
+    state = key_at(histories(signed.device), identity_block, project)
+    identifier = message.message_id(signed, aad)
+    message.verify(signed, identifier, state.public)
+    return Checked(signed, identifier, state.index)
+
+
+def group_leaves(header: GroupHeader, message_ids: Iterable[bytes]) -> list[bytes]:
+    """Return the leaf hashes of a group's messages, by position."""
+    return [leaf(header.first + i, header.identity_block, each) for i, each in enumerate(message_ids)]
+
+
+def check_group(
+    group: Group, gateways: Collection[bytes], rules: ProjectRules, histories: Histories
+) -> tuple[Checked, ...]:
+    """Check a commit group whole: a known gateway's signature, every message, the root.
+
+    Raises:
+        ReadingRejected: code `unknown-gateway`, `group-signature`, `group-root` or a message's own.
+    """
+    header = group.header
+    if header.gateway not in gateways:
+        raise ReadingRejected("not a gateway of this network", code="unknown-gateway", header=header, position=None)
+    try:
+        check_group_signature(header, group.signature, header.gateway)
+    except Rejected as error:
+        raise ReadingRejected(str(error), code="group-signature", header=header, position=None) from error
+    aad = message.external_aad(header.network_id, header.project)
+    found: list[Checked] = []
+    for raw in group.messages:
+        try:
+            each = check_message(raw, aad, header.project, header.identity_block, rules.schema, histories)
+        except Rejected as error:
+            at = header.first + len(found)
+            raise ReadingRejected(str(error), code=error.code, header=header, position=at) from error
+        found.append(each)
+    if merkle.root(group_leaves(header, (each.message_id for each in found))) != header.root:
+        raise ReadingRejected("the signed root is not that of the messages", code="group-root", header=header, position=None)
+    return tuple(found)
+
+
+def check_segment(
+    body: SegmentBody, gateways: Collection[bytes], rules: ProjectRules, histories: Histories
+) -> CheckedSegment:
+    """Check every group of a segment and compute what the segment commits to, but the field root.
+
+    Raises:
+        ReadingRejected: see `check_group`; code `capacity` when the segment holds more than its circuit takes.
+    """
+    if body.count > rules.capacity:
+        text = f"{body.count} messages, the project's segments take {rules.capacity}"
+        raise ReadingRejected(text, code="capacity", header=body.groups[0].header, position=None)
+    return assemble(body, [check_group(group, gateways, rules, histories) for group in body.groups], rules)
+
+
+def assemble(
+    body: SegmentBody, groups: Sequence[Sequence[Checked]], rules: ProjectRules
+) -> CheckedSegment:
+    """Put checked groups together as the segment `body`; `groups` holds the messages of each, in order."""
+    leaves: list[bytes] = []
+    for group, checked in zip(body.groups, groups, strict=True):
+        leaves += group_leaves(group.header, (each.message_id for each in checked))
+    messages = tuple(each for checked in groups for each in checked)
+    key = rules.value_field
+    readings = () if key is None else tuple(each.reading(key) for each in messages)
+    return CheckedSegment(body, messages, merkle.root(leaves), readings)
