@@ -57,7 +57,7 @@ def steps(*, dev: bool) -> Iterator[Step]:
     yield _python(dev=dev)
     yield _package()
     yield _node(dev=dev)
-    if (ENGINE / "go.mod").exists():
+    if any(ENGINE.glob("*.go")):
         yield _prover()
     if ASSETS.with_suffix(".py").exists() or ASSETS.is_dir():
         yield _assets()
