@@ -1,7 +1,8 @@
-"""Batch headers, segments and whole sealed batches as CBOR and JSON: what travels between sequencer, stores, readers.
+"""Batch headers, segments and whole sealed batches as CBOR and JSON: what travels between
+sequencer, stores, readers.
 
-In: values or bytes. Out: bytes, plain JSON objects, or values. Promise: decoding refuses every form but the one that
-encoding writes. The network id is the context's and is left out of the CBOR.
+In: values or bytes. Out: bytes, plain JSON objects, or values. Promise: decoding refuses every form
+but the one that encoding writes. The network id is the context's and is left out of the CBOR.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def header_of_fields(value: Any, network_id: bytes) -> BatchHeader:
 
 def segment_fields(segment: Segment) -> list[Any]:
     """Return the array `[project, root, field root (32 bytes), count, ranges]`."""
-    ranges = [[r.gateway, r.first, r.last, r.identity_first, r.identity_last] for r in segment.ranges]
+    ranges = [
+        [r.gateway, r.first, r.last, r.identity_first, r.identity_last] for r in segment.ranges
+    ]
     root = segment.field_root.to_bytes(32, "big")
     return [segment.project, segment.root, root, segment.count, ranges]
 
@@ -65,7 +68,9 @@ def segment_of_fields(value: Any) -> Segment:
     element = int.from_bytes(field_root, "big")
     if element >= FIELD_MODULUS:
         raise EncodingRejected("a field root is below r", code="segment")
-    return Segment(project, root, element, count, tuple(_range(row) for row in cast(list[Any], rows)))
+    return Segment(
+        project, root, element, count, tuple(_range(row) for row in cast(list[Any], rows))
+    )
 
 
 def encode_batched(batch: Batched) -> bytes:
@@ -86,7 +91,9 @@ def decode_batched(data: bytes, network_id: bytes) -> Batched:
     _sized(((signature, 65),), "batch")
     if type(body) is not bytes:
         raise EncodingRejected("a batch's body is a byte string", code="batch")
-    return Batched(header_of_fields(header, network_id), signature, segments_of_fields(segments), body)
+    return Batched(
+        header_of_fields(header, network_id), signature, segments_of_fields(segments), body
+    )
 
 
 def segments_of_fields(value: Any) -> tuple[Segment, ...]:
@@ -95,7 +102,10 @@ def segments_of_fields(value: Any) -> tuple[Segment, ...]:
     Raises:
         EncodingRejected: code `segment`.
     """
-    if not isinstance(value, list) or not 1 <= len(cast(list[Any], value)) <= MAX_SEGMENTS_PER_BATCH:
+    if (
+        not isinstance(value, list)
+        or not 1 <= len(cast(list[Any], value)) <= MAX_SEGMENTS_PER_BATCH
+    ):
         raise EncodingRejected(f"a batch has 1..{MAX_SEGMENTS_PER_BATCH} segments", code="segment")
     return tuple(segment_of_fields(item) for item in cast(list[Any], value))
 
@@ -121,7 +131,10 @@ def header_of_json(value: Mapping[str, Any]) -> BatchHeader:
     """
     names = ("number", "parent", "segments_root", "data_root", "data_bytes", "time")
     try:
-        rest = [from_hex(value[name], 32) if "root" in name or name == "parent" else value[name] for name in names]
+        rest = [
+            from_hex(value[name], 32) if "root" in name or name == "parent" else value[name]
+            for name in names
+        ]
         return header_of_fields(rest, from_hex(value["network_id"], 32))
     except (KeyError, TypeError, AttributeError) as error:
         raise EncodingRejected(f"not a header: {error!r}", code="header") from error
@@ -157,12 +170,19 @@ def segment_of_json(value: Mapping[str, Any]) -> Segment:
     names = ("first", "last", "identity_first", "identity_last")
     try:
         element = value["field_root"]
-        if not (isinstance(element, str) and element.isascii() and element.isdigit() and str(int(element)) == element):
+        if not (
+            isinstance(element, str)
+            and element.isascii()
+            and element.isdigit()
+            and str(int(element)) == element
+        ):
             raise EncodingRejected("a field root is a decimal string", code="segment")
         rows = [[from_hex(r["gateway"], 20), *(r[name] for name in names)] for r in value["ranges"]]
         root = min(int(element), (1 << 256) - 1).to_bytes(32, "big")
-        return segment_of_fields([value["project"], from_hex(value["root"], 32), root, value["count"], rows])
-    except (KeyError, TypeError, AttributeError) as error:
+        return segment_of_fields(
+            [value["project"], from_hex(value["root"], 32), root, value["count"], rows]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EncodingRejected(f"not a segment: {error!r}", code="segment") from error
 
 

@@ -1,9 +1,10 @@
 """Erasure code of a batch body: k data chunks become 2k, any k of which restore the body.
 
-Reed–Solomon over GF(2^8) mod x^8+x^4+x^3+x^2+1 (0x11d), systematic: byte b of the chunks is the polynomial of degree
-< k through the points `x(0) = 0, x(i) = 2^(i-1)`. This is the code that the `zfec` package makes, byte for byte; ours
-multiplies eight rows at a time by table and is about twice as fast. In: a body. Out: chunks, their Merkle root, paths.
-Promise: whoever holds k chunks of a root that is not the root of a true code can prove it to anybody.
+Reed–Solomon over GF(2^8) mod x^8+x^4+x^3+x^2+1 (0x11d), systematic: byte b of the chunks is the
+polynomial of degree < k through the points `x(0) = 0, x(i) = 2^(i-1)`. This is the code that the
+`zfec` package makes, byte for byte; ours multiplies eight rows at a time by table and is about
+twice as fast. In: a body. Out: chunks, their Merkle root, paths. Promise: whoever holds k chunks of
+a root that is not the root of a true code can prove it to anybody.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def restore(chunks: Mapping[int, bytes], data_bytes: int, data_chunks: int) -> b
     _check_sizes(data_bytes, data_chunks)
     size = chunk_bytes(data_bytes, data_chunks)
     if any(not 0 <= i < 2 * data_chunks or len(c) != size for i, c in chunks.items()):
-        raise Rejected(f"a chunk has {size} bytes and index 0..{2 * data_chunks - 1}", code="chunks")
+        raise Rejected(
+            f"a chunk has {size} bytes and index 0..{2 * data_chunks - 1}", code="chunks"
+        )
     if len(chunks) < data_chunks:
         text = f"{data_chunks} chunks restore a body, here are {len(chunks)}"
         raise Rejected(text, code="too-few-chunks")
@@ -119,13 +122,16 @@ class WrongCode:
     """Proof that a data root does not commit to the code of any body of the stated length."""
 
     chunks: tuple[Chunk, ...]
-    """Either k chunks that fix a body whose code has another root, or one chunk of a wrong length."""
+    """Either k chunks that fix a body whose code has another root, or one chunk of a wrong
+    length.
+    """
 
 
 def checked_body(
     chunks: Sequence[Chunk], data_root: bytes, data_bytes: int, data_chunks: int
 ) -> bytes | WrongCode:
-    """Restore a body from chunks under `data_root` and code it again: the body, or the proof that the code is wrong.
+    """Restore a body from chunks under `data_root` and code it again: the body, or the proof that
+    the code is wrong.
 
     Raises:
         ProofRejected: a chunk is not under the root, or the same index comes twice.
@@ -150,7 +156,8 @@ def check_wrong_code(proof: WrongCode, data_root: bytes, data_bytes: int, data_c
     """Check a proof that the code under `data_root` is wrong; no proof about an honest code passes.
 
     Raises:
-        ProofRejected: code `chunk` (a chunk is not under the root), `too-few-chunks` or `honest-code`.
+        ProofRejected: code `chunk` (a chunk is not under the root), `too-few-chunks` or
+            `honest-code`.
     """
     try:
         found = checked_body(proof.chunks, data_root, data_bytes, data_chunks)
@@ -159,7 +166,9 @@ def check_wrong_code(proof: WrongCode, data_root: bytes, data_bytes: int, data_c
     except Rejected as error:
         raise ProofRejected(str(error), code=error.code) from error
     if isinstance(found, bytes):
-        raise ProofRejected("the chunks are of the one true code under this root", code="honest-code")
+        raise ProofRejected(
+            "the chunks are of the one true code under this root", code="honest-code"
+        )
 
 
 def _check_sizes(data_bytes: int, data_chunks: int) -> None:
@@ -186,7 +195,9 @@ def _point(index: int) -> int:
 
 @lru_cache(maxsize=1024)
 def _lagrange(known: tuple[int, ...], wanted: int) -> tuple[int, ...]:
-    """Return the factors that make chunk `wanted` of the chunks `known` (Lagrange, in logarithms)."""
+    """Return the factors that make chunk `wanted` of the chunks `known` (Lagrange, in
+    logarithms).
+    """
     at = _point(wanted)
     factors: list[int] = []
     for j in known:
@@ -207,7 +218,9 @@ def _multiples(factor: int) -> Bytes:
 
 @lru_cache(maxsize=64)
 def _tables(known: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[NDArray[np.uint64], ...]:
-    """Return, for each known chunk, the table byte → its share in up to eight wanted chunks, packed in a word."""
+    """Return, for each known chunk, the table byte → its share in up to eight wanted chunks, packed
+    in a word.
+    """
     factors = [_lagrange(known, index) for index in wanted]
     tables: list[NDArray[np.uint64]] = []
     for place in range(len(known)):
@@ -229,5 +242,7 @@ def _evaluate(data: Bytes, known: tuple[int, ...], wanted: tuple[int, ...]) -> B
         for table, row in zip(_tables(known, part), data, strict=True):
             np.take(table, row, out=share, mode="clip")
             total ^= share
-        found[first : first + len(part)] = total.view(np.uint8).reshape(size, ROWS_AT_ONCE).T[: len(part)]
+        found[first : first + len(part)] = (
+            total.view(np.uint8).reshape(size, ROWS_AT_ONCE).T[: len(part)]
+        )
     return found

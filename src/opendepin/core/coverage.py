@@ -1,8 +1,10 @@
-"""What the batches have covered, and what may follow: positions per lane, sequence numbers per device.
+"""What the batches have covered, and what may follow: positions per lane, sequence numbers per
+device.
 
-A lane is one project at one gateway; its positions are dense and its identity blocks never decrease, as `BatchInbox`
-requires too. A device's sequence number enters once, whatever gateway took it: a message batched twice would be paid
-twice. In: checked groups, in order. Out: the state, or a `CoverageRejected`. Sequencer and stores judge by this page.
+A lane is one project at one gateway; its positions are dense and its identity blocks never
+decrease, as `BatchInbox` requires too. A device's sequence number enters once, whatever gateway
+took it: a message batched twice would be paid twice. In: checked groups, in order. Out: the state,
+or a `CoverageRejected`. Sequencer and stores judge by this page.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ NOTHING = Covered()
 
 
 class Runs:
-    """A set of integers kept as ascending, disjoint, non-adjoining runs; a steady counter is one run."""
+    """A set of integers kept as ascending, disjoint, non-adjoining runs; a steady counter is one
+    run.
+    """
 
     __slots__ = ("_firsts", "_lasts")
 
@@ -148,14 +152,17 @@ class Step:
         """
         before = self.covered(header.gateway, header.project)
         if header.first != before.position + 1:
-            text = f"the group starts at {header.first}, the lane is covered up to {before.position}"
+            text = (
+                f"the group starts at {header.first}, the lane is covered up to {before.position}"
+            )
             raise CoverageRejected(text, code="range")
         if header.identity_block < before.identity_block:
             text = f"identity block {header.identity_block} after {before.identity_block}"
             raise CoverageRejected(text, code="identity-order")
 
     def take(self, header: GroupHeader, messages: Iterable[tuple[bytes, int]]) -> None:
-        """Add a group, given device and sequence number of its messages; on refusal nothing of it is added.
+        """Add a group, given device and sequence number of its messages; on refusal nothing of it
+        is added.
 
         Raises:
             CoverageRejected: code `range`, `identity-order` or `replayed`.

@@ -1,7 +1,9 @@
-"""From the bytes of commit groups to checked messages: ids, signatures, schema, roots and decoded readings.
+"""From the bytes of commit groups to checked messages: ids, signatures, schema, roots and decoded
+readings.
 
-In: groups, the key history of any device, the project's rules. Out: frozen values, or a `ReadingRejected` that names
-gateway, project and position. Pure: attesters, sequencer, operators and `verify` all judge by this one page.
+In: groups, the key history of any device, the project's rules. Out: frozen values, or a
+`ReadingRejected` that names gateway, project and position. Pure: attesters, sequencer, operators
+and `verify` all judge by this one page.
 """
 
 from __future__ import annotations
@@ -80,7 +82,9 @@ class CheckedSegment:
 
     def segment(self, field_root: int) -> Segment:
         """Return the segment as the L1 sees it."""
-        return Segment(self.body.project, self.root, field_root, self.body.count, self.body.ranges())
+        return Segment(
+            self.body.project, self.root, field_root, self.body.count, self.body.ranges()
+        )
 
 
 def check_message(
@@ -102,7 +106,9 @@ def check_message(
 
 def group_leaves(header: GroupHeader, message_ids: Iterable[bytes]) -> list[bytes]:
     """Return the leaf hashes of a group's messages, by position."""
-    return [leaf(header.first + i, header.identity_block, each) for i, each in enumerate(message_ids)]
+    return [
+        leaf(header.first + i, header.identity_block, each) for i, each in enumerate(message_ids)
+    ]
 
 
 def check_group(
@@ -115,22 +121,35 @@ def check_group(
     """
     header = group.header
     if header.gateway not in gateways:
-        raise ReadingRejected("not a gateway of this network", code="unknown-gateway", header=header, position=None)
+        raise ReadingRejected(
+            "not a gateway of this network", code="unknown-gateway", header=header, position=None
+        )
     try:
         check_group_signature(header, group.signature, header.gateway)
     except Rejected as error:
-        raise ReadingRejected(str(error), code="group-signature", header=header, position=None) from error
+        raise ReadingRejected(
+            str(error), code="group-signature", header=header, position=None
+        ) from error
     aad = message.external_aad(header.network_id, header.project)
     found: list[Checked] = []
     for raw in group.messages:
         try:
-            each = check_message(raw, aad, header.project, header.identity_block, rules.schema, histories)
+            each = check_message(
+                raw, aad, header.project, header.identity_block, rules.schema, histories
+            )
         except Rejected as error:
             at = header.first + len(found)
-            raise ReadingRejected(str(error), code=error.code, header=header, position=at) from error
+            raise ReadingRejected(
+                str(error), code=error.code, header=header, position=at
+            ) from error
         found.append(each)
     if merkle.root(group_leaves(header, (each.message_id for each in found))) != header.root:
-        raise ReadingRejected("the signed root is not that of the messages", code="group-root", header=header, position=None)
+        raise ReadingRejected(
+            "the signed root is not that of the messages",
+            code="group-root",
+            header=header,
+            position=None,
+        )
     return tuple(found)
 
 
@@ -140,18 +159,23 @@ def check_segment(
     """Check every group of a segment and compute what the segment commits to, but the field root.
 
     Raises:
-        ReadingRejected: see `check_group`; code `capacity` when the segment holds more than its circuit takes.
+        ReadingRejected: see `check_group`; code `capacity` when the segment holds more than its
+            circuit takes.
     """
     if body.count > rules.capacity:
         text = f"{body.count} messages, the project's segments take {rules.capacity}"
         raise ReadingRejected(text, code="capacity", header=body.groups[0].header, position=None)
-    return assemble(body, [check_group(group, gateways, rules, histories) for group in body.groups], rules)
+    return assemble(
+        body, [check_group(group, gateways, rules, histories) for group in body.groups], rules
+    )
 
 
 def assemble(
     body: SegmentBody, groups: Sequence[Sequence[Checked]], rules: ProjectRules
 ) -> CheckedSegment:
-    """Put checked groups together as the segment `body`; `groups` holds the messages of each, in order."""
+    """Put checked groups together as the segment `body`; `groups` holds the messages of each, in
+    order.
+    """
     leaves: list[bytes] = []
     for group, checked in zip(body.groups, groups, strict=True):
         leaves += group_leaves(group.header, (each.message_id for each in checked))
