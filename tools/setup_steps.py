@@ -59,7 +59,7 @@ def steps(*, dev: bool) -> Iterator[Step]:
     yield _node(dev=dev)
     if any(ENGINE.glob("*.go")):
         yield _prover()
-    if ASSETS.with_suffix(".py").exists() or ASSETS.is_dir():
+    if ASSETS.with_suffix(".py").exists() or (ASSETS / "__main__.py").exists():
         yield _assets()
 
 
