@@ -1,0 +1,1 @@
+"""The demo: real recorded air-quality readings, replayed through a real network."""

@@ -1,0 +1,1 @@
+"""Proof kinds: one envelope, one port, one conformance kit; knows no chain."""

@@ -1,0 +1,146 @@
+"""Run a rule on constraints: trace it for one reading, and say how its outputs come from all of them.
+
+In: a rule. Out: a `TracedRule`, a template whose instances form a chain (each takes the states of the one before it)
+plus, per output, the wires that are to be added up or the state that is to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opendepin.core.limits import MAX_OUTPUTS
+from opendepin.proofs.errors import RuleBroken
+from opendepin.proofs.zk import gadgets
+from opendepin.proofs.zk.language import Fold, Output, wrapped
+from opendepin.proofs.zk.linear import ONE, Linear
+from opendepin.proofs.zk.machine import Handle
+from opendepin.proofs.zk.rule import LANE_MAXIMA, Rule
+from opendepin.proofs.zk.trace import Template, Trace
+
+
+class ConstraintMachine:
+    """`Machine` over one trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self._bits: dict[tuple[tuple[int, int], ...], list[Linear]] = {}
+        self.states: list[Linear] = []
+        """What each chained state is before this reading."""
+        self.after: list[Linear] = []
+        """What it is after."""
+
+    def product(self, left: Handle, right: Handle) -> Handle:
+        """Return left · right; 1 row unless one is constant."""
+        return self.trace.product(Linear.of(left), Linear.of(right))
+
+    def ranged(self, value: Handle, bits: int) -> Handle:
+        """Return the value, constrained to 0..2**bits-1."""
+        if not 0 < bits <= gadgets.MAX_RANGE_BITS:
+            raise RuleBroken(f"a range has 1..{gadgets.MAX_RANGE_BITS} bits, not {bits}")
+        expression = Linear.of(value)
+        self._bits[_key(expression)] = gadgets.bits(self.trace, expression, bits)
+        return value
+
+    def less_than(self, left: Handle, right: Handle, bits: int) -> Handle:
+        """Return 1 if left < right else 0."""
+        return gadgets.less_than(self.trace, Linear.of(left), Linear.of(right), bits)
+
+    def is_zero(self, value: Handle) -> Handle:
+        """Return 1 if value is 0 else 0."""
+        return gadgets.is_zero(self.trace, Linear.of(value))
+
+    def one_hot(self, index: Handle, bits: int, size: int, gate: Handle) -> list[Handle]:
+        """Return `size` bits, number index holding the gate."""
+        expression = Linear.of(index)
+        places = self._bits.get(_key(expression)) or gadgets.bits(self.trace, expression, bits)
+        return [*gadgets.one_hot(self.trace, places, size, Linear.of(gate))]
+
+    def poseidon(self, *inputs: Handle) -> Handle:
+        """Return the Poseidon hash of two or four values."""
+        return gadgets.poseidon(self.trace, *map(Linear.of, inputs))
+
+    def largest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
+        """Return each group's running largest value, carried from reading to reading."""
+        before = [self.trace.input() for _ in groups]
+        after = gadgets.raise_largest(
+            self.trace, [*map(Linear.of, groups)], before, Linear.of(value), bits
+        )
+        self.states += before
+        self.after += after
+        return [*after]
+
+    def smallest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
+        """Return each group's running largest complement: the smallest value is what it leaves of the maximum."""
+        return self.largest(groups, (1 << bits) - 1 - value, bits)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where one output comes from: numbers of the template's outputs with their coefficients, and a constant."""
+
+    fold: Fold
+    contribution: tuple[tuple[int, int], ...]
+    present: tuple[tuple[int, int], ...]
+    constant: int
+    """Added once per instance."""
+    maximum: int
+    """Largest contribution of one reading."""
+
+
+@dataclass(frozen=True)
+class TracedRule:
+    """A rule as constraints on one reading."""
+
+    template: Template
+    """Inputs: present, the four lanes, the states. Outputs: the states after, then wires to add up over all readings."""
+    states: int
+    columns: tuple[Column, ...]
+
+
+def traced(rule: Rule) -> TracedRule:
+    """Trace a rule for one reading.
+
+    Raises:
+        RuleBroken: no output, or more than `MAX_OUTPUTS`.
+    """
+    trace = Trace(f"rule {rule.name}")
+    machine = ConstraintMachine(trace)
+    present, wires = trace.input(), [trace.input() for _ in LANE_MAXIMA]
+    outputs = rule.compute(wrapped(machine, present, wires))
+    if not 1 <= len(outputs) <= MAX_OUTPUTS:
+        raise RuleBroken(f"a rule has 1..{MAX_OUTPUTS} outputs, not {len(outputs)}")
+    offered: dict[int, int] = {}
+    for state in machine.after:
+        _offer(trace, offered, Linear.of(state))
+    columns = tuple(_column(trace, offered, output) for output in outputs)
+    return TracedRule(trace.seal(), len(machine.states), columns)
+
+
+def _column(trace: Trace, offered: dict[int, int], output: Output) -> Column:
+    contribution, present = Linear.of(output.contribution), Linear.of(output.present)
+    return Column(
+        fold=output.fold,
+        contribution=_offer(trace, offered, contribution),
+        present=_offer(trace, offered, present),
+        constant=contribution.terms.get(ONE, 0),
+        maximum=output.maximum,
+    )
+
+
+def _offer(
+    trace: Trace, offered: dict[int, int], expression: Linear
+) -> tuple[tuple[int, int], ...]:
+    """Make every wire of an expression an output of the template, once."""
+    terms: list[tuple[int, int]] = []
+    for wire, factor in expression.terms.items():
+        if wire == ONE:
+            continue
+        if wire not in offered:
+            offered[wire] = trace.output(Linear({wire: 1}))
+        terms.append((offered[wire], factor))
+    return tuple(terms)
+
+
+def _key(expression: Linear) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(expression.terms.items()))

@@ -1,0 +1,149 @@
+"""The gadgets: each makes values that its own constraints pin down completely.
+
+Preconditions written here ("ranged", "a bit") are kept by the types of `language.py`, which alone rules may use.
+Row counts are per call; `n` is a width in bits. Every gadget has a soundness and a determinism test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from opendepin.core import poseidon as plain
+from opendepin.core.statement import FIELD_MODULUS
+from opendepin.proofs.zk.linear import Linear
+from opendepin.proofs.zk.trace import Trace
+
+MAX_RANGE_BITS = 252
+"""Widest range check; below the field's 254 bits a decomposition is unique, and a comparison takes one bit more."""
+
+SHORTEN_EVERY = 19
+"""Partial Poseidon rounds between two points where the idle lanes get wires of their own. Without it rows grow dense
+(t = 3: 240 rows with 6,722 terms); with 19 there are 244 rows with 3,223 terms, and the circuit file halves."""
+
+
+def boolean(trace: Trace, value: Linear) -> Linear:
+    """Constrain value to 0 or 1; 1 row."""
+    trace.require(value, value - 1, 0)
+    return value
+
+
+def bits(trace: Trace, value: Linear, width: int) -> list[Linear]:
+    """Decompose into bits, low first, which also proves 0 <= value < 2**width; n + 1 rows."""
+    made = [boolean(trace, bit) for bit in trace.advise_bits(value, width)]
+    trace.equal(weighted(made), value)
+    return made
+
+
+def weighted(places: Sequence[Linear]) -> Linear:
+    """Return the sum of place · 2**index; no row."""
+    return Linear(
+        {wire: factor << at for at, bit in enumerate(places) for wire, factor in bit.terms.items()}
+    )
+
+
+def less_than(trace: Trace, left: Linear, right: Linear, width: int) -> Linear:
+    """Return 1 if left < right else 0; both must be ranged to `width` bits; n + 2 rows."""
+    return 1 - bits(trace, left - right + (1 << width), width + 1)[width]
+
+
+def select(trace: Trace, flag: Linear, yes: Linear, no: Linear) -> Linear:
+    """Return yes if flag else no; flag must be a bit; 1 row."""
+    return trace.product(flag, yes - no) + no
+
+
+def is_zero(trace: Trace, value: Linear) -> Linear:
+    """Return 1 if value is 0 else 0; 2 rows. The inverse is free when value is 0, and nothing depends on it then."""
+    zero = 1 - trace.product(value, trace.advise_inverse(value))
+    trace.require(value, zero, 0)
+    return zero
+
+
+def one_hot(trace: Trace, index: Sequence[Linear], size: int, gate: Linear) -> list[Linear]:
+    """Return `size` bits, of which number index holds `gate` and the others 0; none does when index >= size.
+
+    `index` are its checked bits, low first, and gate must be a bit. The gate stands at the root of a tree that splits
+    by one bit a level, so the bits exclude each other by construction; about size + 6 rows.
+    """
+    used = (size - 1).bit_length()
+    if len(index) > used:
+        above = is_zero(trace, sum(index[used:], Linear({})))
+        gate = trace.product(gate, above)
+    level = [gate]
+    for place in reversed(range(used)):
+        split: list[Linear] = []
+        for position, node in enumerate(level):
+            right = trace.product(node, index[place])
+            split.append(node - right)
+            if (2 * position + 1) << place < size:
+                split.append(right)
+        level = split
+    return level
+
+
+def raise_largest(
+    trace: Trace, groups: Sequence[Linear], states: Sequence[Linear], value: Linear, width: int
+) -> list[Linear]:
+    """Return each group's state after one value: the larger of both where the group's bit is set, else unchanged.
+
+    The bits must exclude each other; states and value must be ranged to `width`. 2 · groups + n + 3 rows.
+    """
+    looked = sum(
+        (trace.product(bit, state) for bit, state in zip(groups, states, strict=True)), Linear({})
+    )
+    step = trace.product(less_than(trace, looked, value, width), value - looked)
+    after: list[Linear] = []
+    for bit, state in zip(groups, states, strict=True):
+        raised = trace.advise_product_sum(bit, step, 1, state)
+        trace.require(bit, step, raised - state)
+        after.append(raised)
+    return after
+
+
+def poseidon(trace: Trace, *inputs: Linear) -> Linear:
+    """Return the Poseidon hash of two (244 rows) or four (305 rows) values, as `core.poseidon` computes it."""
+    width = len(inputs) + 1
+    constants, matrix = plain.parameters(width)
+    partial = plain.PARTIAL_ROUNDS[width]
+    first_partial = plain.FULL_ROUNDS // 2
+    state: list[Linear] = [Linear({}), *inputs]
+    for number, row in enumerate(constants[:-1]):
+        state = [_added(trace, lane, constant) for lane, constant in zip(state, row, strict=True)]
+        into_partial = number - first_partial
+        if not 0 <= into_partial < partial:
+            state = [_fifth_power(trace, lane) for lane in state]
+        else:
+            if into_partial and into_partial % SHORTEN_EVERY == 0 and partial - into_partial > 2:
+                state[1:] = [trace.wire(lane) for lane in state[1:]]
+            state[0] = _fifth_power(trace, state[0])
+        state = [_mixed(row, state) for row in matrix]
+    state = [
+        _added(trace, lane, constant) for lane, constant in zip(state, constants[-1], strict=True)
+    ]
+    return _last_round(trace, state, matrix[0])
+
+
+def _added(trace: Trace, lane: Linear, constant: int) -> Linear:
+    total = lane + constant
+    return total if total.constant is not None else trace.once(total)
+
+
+def _mixed(factors: Sequence[int], state: Sequence[Linear]) -> Linear:
+    return sum((lane * factor for lane, factor in zip(state, factors, strict=True)), Linear({}))
+
+
+def _fifth_power(trace: Trace, lane: Linear) -> Linear:
+    constant = lane.constant
+    if constant is not None:
+        return Linear.of(pow(constant, 5, FIELD_MODULUS))
+    square = trace.product(lane, lane)
+    return trace.product(trace.product(square, square), lane)
+
+
+def _last_round(trace: Trace, state: Sequence[Linear], factors: Sequence[int]) -> Linear:
+    """Constrain the last S-box of lane 0 through the hash's own wire, so the output costs no row of its own."""
+    rest = _mixed(factors[1:], [_fifth_power(trace, lane) for lane in state[1:]])
+    square = trace.product(state[0], state[0])
+    fourth = trace.product(square, square)
+    hashed = trace.advise_product_sum(fourth, state[0], factors[0], rest)
+    trace.require(fourth, state[0], (hashed - rest) * pow(factors[0], -1, FIELD_MODULUS))
+    return hashed

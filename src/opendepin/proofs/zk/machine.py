@@ -1,0 +1,50 @@
+"""What a rule runs on: the one port with two implementations, integers (`integers.py`) and constraints (`constraints.py`).
+
+A handle is an integer on the one machine and a linear expression over wires on the other; adding handles, and scaling
+one by a constant, is the same code for both and needs no machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from opendepin.proofs.zk.linear import Linear
+
+Handle = int | Linear
+
+
+class Machine(Protocol):
+    """The operations that cost constraints; preconditions are kept by the types of `language.py`."""
+
+    def product(self, left: Handle, right: Handle) -> Handle:
+        """Return left · right."""
+        ...
+
+    def ranged(self, value: Handle, bits: int) -> Handle:
+        """Return the value, which must lie in 0..2**bits-1 or nothing can be proven."""
+        ...
+
+    def less_than(self, left: Handle, right: Handle, bits: int) -> Handle:
+        """Return 1 if left < right else 0; both are ranged to `bits`."""
+        ...
+
+    def is_zero(self, value: Handle) -> Handle:
+        """Return 1 if value is 0 else 0."""
+        ...
+
+    def one_hot(self, index: Handle, bits: int, size: int, gate: Handle) -> list[Handle]:
+        """Return `size` bits, number index holding the gate; index is ranged to `bits`."""
+        ...
+
+    def poseidon(self, *inputs: Handle) -> Handle:
+        """Return the Poseidon hash of two or four values."""
+        ...
+
+    def largest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
+        """Return, per group, what a fold over all readings needs to find the group's largest value."""
+        ...
+
+    def smallest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
+        """Return, per group, what a fold over all readings needs to find the group's smallest value."""
+        ...
