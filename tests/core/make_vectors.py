@@ -1,4 +1,4 @@
-"""Write `tests/core/vectors/*.json` anew: `python tests/core/make_vectors.py`. A test compares them with the code."""
+"""Write `tests/core/vectors/*.json` anew when run; a test compares them with the code."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def message_vectors() -> dict[str, Any]:
 
 
 def line_vectors() -> dict[str, Any]:
-    """Give one value of every other digest of the encodings page, built on the first good message."""
+    """Give one value of every other digest, built on the first good message."""
     identifier = message.message_id(message.parse(GOOD), AAD)
     leaves = [
         group.leaf(1, 40, identifier),

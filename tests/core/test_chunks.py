@@ -56,7 +56,7 @@ def test_the_largest_code_is_made_and_a_larger_is_refused() -> None:
     coded = chunks.encode(body, chunks.MAX_DATA_CHUNKS)
     last = dict(enumerate(coded.chunks[chunks.MAX_DATA_CHUNKS :], chunks.MAX_DATA_CHUNKS))
     assert chunks.restore(last, len(body), chunks.MAX_DATA_CHUNKS) == body
-    for wrong in (0, 128):
+    for wrong in (0, 129):
         with pytest.raises(Rejected):
             chunks.encode(body, wrong)
     with pytest.raises(Rejected):

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opendepin.core.coverage import Coverage, CoverageRejected, Covered, Runs, Step
+from opendepin.core.coverage import (
+    Coverage,
+    CoverageRejected,
+    Covered,
+    Runs,
+    Step,
+    decode_snapshot,
+    encode_snapshot,
+)
 from opendepin.core.encodings import cbor_encode
 from opendepin.core.errors import Broken
 from opendepin.core.group import GroupHeader
@@ -117,3 +125,18 @@ def test_a_group_that_repeats_itself_is_refused_and_leaves_nothing() -> None:
 def test_a_broken_snapshot_is_said(data: bytes) -> None:
     with pytest.raises(Broken):
         Coverage.decode(data)
+
+
+def test_a_snapshot_is_read_back_and_a_changed_one_is_not() -> None:
+    state = Coverage()
+    step = Step(state)
+    step.take(header(1, 2), [(DEVICE, 1), (DEVICE, 5)])
+    state.apply(step)
+    data = encode_snapshot(7, state)
+    number, found = decode_snapshot(data)
+    assert (number, found.encode()) == (7, state.encode())
+    for at in range(len(data)):
+        with pytest.raises(Broken):
+            decode_snapshot(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(Broken):
+            decode_snapshot(data[:at])

@@ -1,7 +1,8 @@
-"""Messages: the vectors hold, another COSE library agrees byte for byte, every forgery and every flipped bit is refused."""
+"""Messages: the vectors hold, another COSE library agrees, forgeries and bit flips are refused."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def cose_key(key: Key, private: bool = True) -> object:
     return COSEKey.new({**fields, -4: key.secret} if private else fields)
 
 
+def admit(raw: bytes) -> None:
+    """Parse and check under the key of the device the message names; two devices are known."""
+    signed = message.parse(raw)
+    known = {key.address: key.public for key in (DEVICE, make_vectors.OTHER)}
+    if signed.device not in known:
+        raise SignatureRejected("a device nobody knows")
+    message.verify(signed, message.message_id(signed, AAD), known[signed.device])
+
+
 def test_vector_file_is_what_the_code_makes() -> None:
     assert (Path(__file__).parent / "vectors" / "message.json").read_text() == make_vectors.render(
         make_vectors.message_vectors()
@@ -54,9 +64,7 @@ def test_good_vectors_parse_and_verify(row: dict[str, object]) -> None:
 @pytest.mark.parametrize("row", VECTORS["forged"], ids=lambda row: row["what"])
 def test_forged_vectors_are_refused_with_their_code(row: dict[str, str]) -> None:
     with pytest.raises(DepinError) as caught:
-        signed = message.parse(from_hex(row["message"]))
-        public = DEVICE.public if signed.device == DEVICE.address else make_vectors.OTHER.public
-        message.verify(signed, message.message_id(signed, AAD), public)
+        admit(from_hex(row["message"]))
     assert caught.value.code == row["code"]
 
 
@@ -90,7 +98,7 @@ def test_we_accept_an_independent_cose_library(seq: int, data: dict[int, int]) -
 
 
 def low_s(raw: bytes) -> bytes:
-    """Turn the last 32 bytes into the low form, as `docs/spec/message.md` item 2 asks of such libraries."""
+    """Turn the last 32 bytes into the low form, as item 2 of the message page asks."""
     s = int.from_bytes(raw[-32:], "big")
     return raw[:-32] + min(s, make_vectors.N - s).to_bytes(32, "big")
 
@@ -101,10 +109,7 @@ def test_every_single_bit_flip_is_refused() -> None:
         altered = bytearray(raw)
         altered[bit // 8] ^= 1 << bit % 8
         with pytest.raises(DepinError):
-            signed = message.parse(bytes(altered))
-            if signed.device != DEVICE.address:
-                raise SignatureRejected("another device has another key")
-            message.verify(signed, message.message_id(signed, AAD), DEVICE.public)
+            admit(bytes(altered))
 
 
 @given(st.binary(max_size=200))
@@ -116,10 +121,8 @@ def test_random_bytes_raise_only_our_error(raw: bytes) -> None:
 @given(st.integers(0, len(make_vectors.GOOD) - 1), st.binary(max_size=4))
 def test_spliced_messages_raise_only_our_error_or_parse(at: int, splice: bytes) -> None:
     raw = make_vectors.GOOD[:at] + splice + make_vectors.GOOD[at + len(splice) :]
-    try:
+    with contextlib.suppress(MessageRejected):
         assert message.parse(raw).raw == raw
-    except MessageRejected as error:
-        assert error.code
 
 
 def test_size_limit_holds_at_the_limit_and_above() -> None:

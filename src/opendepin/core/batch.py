@@ -1,7 +1,7 @@
 """Segments, batch headers and batch bodies: what the sequencer orders and the attesters sign.
 
-A segment holds whole commit groups of one project, in order. A batch body is the CBOR array of its segments' groups;
-everything in header and segments can be recomputed from body and key history.
+A segment holds whole commit groups of one project, in order. A batch body is the CBOR array of its
+segments' groups; everything in header and segments can be recomputed from body and key history.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Segment:
     root: bytes
     """Merkle root over `group.leaf` of every message, in order."""
     field_root: int
-    """Poseidon root over the decoded readings and their count; 0 for a project without zk program."""
+    """Poseidon root over the decoded readings and their count; 0 without a zk program."""
     count: int
     ranges: tuple[Range, ...]
 
@@ -148,7 +148,8 @@ def decode_body(data: bytes, network_id: bytes) -> tuple[SegmentBody, ...]:
     """Read a batch body.
 
     Raises:
-        EncodingRejected: not a body's form, or a segment is empty, too large or holds another project's group.
+        EncodingRejected: not a body's form, or a segment is empty, too large or holds a group of
+            another project.
     """
     value: Any = cbor_decode(data, max_depth=BODY_DEPTH)
     if (

@@ -21,7 +21,7 @@ from opendepin.core import merkle
 from opendepin.core.errors import ProofRejected, Rejected
 
 POLYNOMIAL = 0x11D
-MAX_DATA_CHUNKS = 127
+MAX_DATA_CHUNKS = 128
 """Largest k: the 2k points must differ in GF(2^8)."""
 
 ROWS_AT_ONCE = 8
@@ -76,7 +76,7 @@ def encode(body: bytes, data_chunks: int) -> Coded:
     """Code a body into 2 × `data_chunks` chunks.
 
     Raises:
-        Rejected: code `chunks`, the body is empty or `data_chunks` is outside 1..127.
+        Rejected: code `chunks`, the body is empty or `data_chunks` is outside 1..128.
     """
     _check_sizes(len(body), data_chunks)
     size = chunk_bytes(len(body), data_chunks)

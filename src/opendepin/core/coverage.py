@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opendepin.core.encodings import cbor_decode, cbor_encode
+from opendepin.core.encodings import cbor_decode, cbor_encode, sha256, u64
 from opendepin.core.errors import Broken, DepinError, Rejected
 from opendepin.core.group import GroupHeader
 
@@ -130,6 +130,24 @@ class Coverage:
         except (ValueError, TypeError, DepinError) as error:
             raise Broken(f"a snapshot of the coverage cannot be read: {error}") from error
         return found
+
+
+def encode_snapshot(number: int, coverage: Coverage) -> bytes:
+    """Write the state after batch `number`, with a checksum in front."""
+    body = u64(number) + coverage.encode()
+    return sha256(body) + body
+
+
+def decode_snapshot(data: bytes) -> tuple[int, Coverage]:
+    """Read what `encode_snapshot` wrote: batch number and state.
+
+    Raises:
+        Broken: cut short or changed on disk.
+    """
+    check, body = data[:32], data[32:]
+    if len(body) < 8 or sha256(body) != check:
+        raise Broken("a snapshot of the coverage has changed on disk", code="snapshot")
+    return int.from_bytes(body[:8], "big"), Coverage.decode(body[8:])
 
 
 class Step:

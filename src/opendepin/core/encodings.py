@@ -1,7 +1,7 @@
 """The byte forms everything else is built from: hashes, domains, deterministic CBOR, hex.
 
-`docs/spec/encodings.md` is the page of record. In: values. Out: bytes. Promise: one value has exactly one
-form, and every decoder refuses any other form of it.
+`docs/spec/encodings.md` is the page of record. In: values. Out: bytes. Promise: one value has
+exactly one form, and every decoder refuses any other form of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
 import cbor2
 from Crypto.Hash import keccak as _keccak
@@ -37,17 +37,17 @@ def abi_encode(types: Sequence[str], values: Sequence[object]) -> bytes:
 
 
 def domain(name: str) -> bytes:
-    """Return the 32-byte domain `keccak256("opendepin/<name>/1")` that starts every ABI-encoded digest."""
+    """Return the domain that starts an ABI-encoded digest: keccak256("opendepin/<name>/1")."""
     return keccak256(f"opendepin/{name}/1".encode())
 
 
 def cbor_encode(value: object) -> bytes:
-    """Encode in core deterministic form (RFC 8949 §4.2.1): shortest heads, sorted keys, definite lengths."""
+    """Encode in core deterministic form (RFC 8949 §4.2.1)."""
     return cbor2.dumps(value, canonical=True)
 
 
 def cbor_decode(data: bytes, max_depth: int = MAX_CBOR_DEPTH) -> Any:
-    """Decode deterministic CBOR; refuse trailing bytes, other forms, deep nesting, and types we do not use.
+    """Decode deterministic CBOR; refuse trailing bytes and every form or type we do not use.
 
     Raises:
         EncodingRejected: the bytes are not the one deterministic form of a value of our types
@@ -65,7 +65,7 @@ def cbor_decode(data: bytes, max_depth: int = MAX_CBOR_DEPTH) -> Any:
         raise EncodingRejected(
             "not the deterministic CBOR form (RFC 8949 §4.2.1)", code="canonical"
         )
-    return cast(Any, value)
+    return value
 
 
 def _check_heads(data: bytes, max_depth: int) -> None:

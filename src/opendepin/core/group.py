@@ -1,7 +1,8 @@
 """A gateway's commit group and the receipt cut from it.
 
-One signature per group, over the header; a receipt is that signed header plus one message's place in it. Positions
-are dense per (gateway, project), so a gap or a doubled position is visible to anyone.
+One signature per group, over the header; a receipt is that signed header plus one message's place
+in it. Positions are dense per (gateway, project), so a gap or a doubled position is visible to
+anyone.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class GroupHeader:
     """Position of the first message; positions start at 1."""
     count: int
     identity_block: int
-    """L1 height whose key history judges the signatures; final when the gateway fixed it, never decreasing."""
+    """L1 height whose key history judges the signatures; final when fixed, never decreasing."""
     include_by_block: int
     """L1 height by which the messages are promised to be in a batch."""
     root: bytes
@@ -66,7 +67,7 @@ class GroupHeader:
 
 @dataclass(frozen=True)
 class Group:
-    """A commit group whole: signed header and the messages' bytes, as the stage log keeps it and batches carry it."""
+    """A commit group whole, as the stage log keeps it and batches carry it."""
 
     header: GroupHeader
     signature: bytes

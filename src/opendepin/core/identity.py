@@ -1,4 +1,4 @@
-"""The key history of a device: every change in order, and the accumulator the registry contract keeps of it."""
+"""The key history of a device, and the accumulator that the registry contract keeps of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The stages of one message's way, as frozen values: Signed → Admitted → Batched → Published → Proven → Settled.
+"""The stages of one message's way: Signed → Admitted → Batched → Published → Proven → Settled.
 
-`Signed` stands in `message.py`. A station takes one stage and gives the next; a wrong order does not type-check.
+`Signed` stands in `message.py`. A station takes one stage and gives the next; a wrong order does
+not type-check.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
 """secp256k1 keys: sign, verify, recover, and the address of a key (coincurve = libsecp256k1).
 
-Signatures over digests only; the caller hashes. Low-s is required everywhere (BIP 62 rule 5, EIP-2).
+Signatures over digests only; the caller hashes. Low-s is required everywhere (BIP 62, EIP-2).
 """
+
+# coincurve's C handles are untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 
@@ -71,7 +75,7 @@ def check(public: bytes, digest: bytes, signature: bytes) -> None:
     """Check a 64-byte r ‖ s signature of `digest` under the 64-byte public key.
 
     Raises:
-        SignatureRejected: wrong length, r or s out of range, s high, key not on the curve, or no match.
+        SignatureRejected: wrong length, r or s out of range, s high, no curve point, or no match.
     """
     if len(signature) != 64:
         raise SignatureRejected("a signature is 64 bytes r ‖ s", code="signature-length")

@@ -1,4 +1,4 @@
-"""Every limit that two rooms must agree on, named with its unit. A room's own limits are in its `config.py`."""
+"""Every limit that two rooms must agree on, named with its unit."""
 
 MAX_MESSAGE_BYTES = 4_096
 """Largest COSE_Sign1 message a gateway reads."""

@@ -1,7 +1,7 @@
 """Merkle trees of RFC 9162 §2.1 (SHA-256), and the Keccak tree of device pay.
 
-Leaf `sha256(0x00 ‖ data)`, node `sha256(0x01 ‖ left ‖ right)`; n leaves split at the largest power of two below n,
-so a leaf never passes for a node and no leaf is doubled.
+Leaf `sha256(0x00 ‖ data)`, node `sha256(0x01 ‖ left ‖ right)`; n leaves split at the largest power
+of two below n, so a leaf never passes for a node and no leaf is doubled.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ PAY_DOMAIN = domain("pay")
 
 
 def pay_node(left: bytes, right: bytes) -> bytes:
-    """Hash two children of a pay tree: keccak of the 64 bytes left ‖ right (a leaf's preimage has 128 bytes)."""
+    """Hash two children of a pay tree: keccak(left ‖ right), 64 bytes in (a leaf has 128 in)."""
     return keccak256(left + right)
 
 

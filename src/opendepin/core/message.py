@@ -1,7 +1,8 @@
 """One device message: COSE_Sign1 (RFC 9052 §4.2) over deterministic CBOR, signed ES256K (RFC 8812).
 
-`docs/spec/message.md` is the page of record. In: bytes from anywhere. Out: a `Signed`, or a `MessageRejected` whose
-code says which rule was broken. `message_id` is the SHA-256 of the Sig_structure, which is also the signed digest.
+`docs/spec/message.md` is the page of record. In: bytes from anywhere. Out: a `Signed`, or a
+`MessageRejected` whose code says which rule was broken. `message_id` is the SHA-256 of the
+Sig_structure, which is also the signed digest.
 """
 
 from __future__ import annotations
@@ -67,14 +68,16 @@ def build(
     protected = cbor_encode({HEADER_ALG: ALG_ES256K, HEADER_KID: device})
     payload = cbor_encode({PAYLOAD_SEQ: seq, PAYLOAD_TIME_MS: time_ms, PAYLOAD_DATA: data})
     signature = key.sign(sha256(sig_structure(protected, payload, aad)))
-    return COSE_SIGN1_TAG + cbor_encode([protected, {}, payload, signature])
+    unprotected: dict[int, int] = {}
+    return COSE_SIGN1_TAG + cbor_encode([protected, unprotected, payload, signature])
 
 
 def parse(raw: bytes) -> Signed:
     """Read a message's bytes; refuse every other form than the one `docs/spec/message.md` fixes.
 
     Raises:
-        MessageRejected: code `size`, `cose`, `header`, `algorithm`, `payload`, `seq`, `time` or a CBOR code.
+        MessageRejected: `size`, `cose`, `header`, `algorithm`, `payload`, `seq`, `time` or a
+            CBOR code.
     """
     if not 0 < len(raw) <= MAX_MESSAGE_BYTES:
         raise MessageRejected(
@@ -117,11 +120,11 @@ def _device(header: Any) -> bytes:
         HEADER_KID,
     }:
         raise MessageRejected("the protected header has exactly alg (1) and kid (4)", code="header")
-    if header[HEADER_ALG] != ALG_ES256K:
+    if cast(dict[int, Any], header)[HEADER_ALG] != ALG_ES256K:
         raise MessageRejected(
             "alg is not ES256K (-47), the one this network takes", code="algorithm"
         )
-    kid: Any = header[HEADER_KID]
+    kid = cast(dict[int, Any], header)[HEADER_KID]
     if type(kid) is not bytes or len(kid) != 20:
         raise MessageRejected("kid is the 20-byte device id", code="header")
     return kid
@@ -132,9 +135,8 @@ def _payload(payload: Any) -> tuple[int, int, dict[int, int]]:
         raise MessageRejected(
             "the payload has exactly seq (1), time_ms (2) and data (3)", code="payload"
         )
-    seq: Any = payload[PAYLOAD_SEQ]
-    time_ms: Any = payload[PAYLOAD_TIME_MS]
-    data: Any = payload[PAYLOAD_DATA]
+    fields = cast(dict[int, Any], payload)
+    seq, time_ms, data = fields[PAYLOAD_SEQ], fields[PAYLOAD_TIME_MS], fields[PAYLOAD_DATA]
     if type(seq) is not int or not 1 <= seq <= MAX_SEQ:
         raise MessageRejected(f"seq is an integer in 1..{MAX_SEQ}", code="seq")
     if type(time_ms) is not int or not 0 <= time_ms <= MAX_TIME_MS:

@@ -1,13 +1,15 @@
-"""A project's message schema: which integer fields the `data` map of a message has, and their bounds.
+"""A project's message schema: the integer fields that the `data` map of a message has.
 
-Field key 1 is always `observed_s`; the others are the project's. All values are integers: decimals are scaled by
-`10**scale`, as the manifest says, so a reading has one form everywhere, circuit included.
+Field key 1 is always `observed_s`; the others are the project's. All values are integers: decimals
+are scaled by `10**scale`, as the manifest says, so a reading has one form everywhere, circuit
+included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from opendepin.core.encodings import cbor_encode, keccak256
 from opendepin.core.errors import SchemaRejected
@@ -54,17 +56,19 @@ class Schema:
         """
         if not isinstance(data, Mapping):
             raise SchemaRejected("data is not a map")
+        given = cast(Mapping[object, object], data)
         found: dict[int, int] = {}
         for field in self.fields:
-            value: object = data.get(field.key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            value = given.get(field.key)
             if type(value) is not int:
                 raise SchemaRejected(f"field {field.key} ({field.name}) is missing or no integer")
             if not field.minimum <= value <= field.maximum:
                 raise SchemaRejected(
-                    f"field {field.key} ({field.name}) = {value} is outside {field.minimum}..{field.maximum}"
+                    f"field {field.key} ({field.name}) = {value} is outside "
+                    f"{field.minimum}..{field.maximum}"
                 )
             found[field.key] = value
-        if len(found) != len(data):  # pyright: ignore[reportUnknownArgumentType]
+        if len(found) != len(given):
             raise SchemaRejected("data has a field the schema does not know")
         return found
 

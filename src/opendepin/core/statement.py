@@ -1,6 +1,7 @@
-"""What a proof is about: network id, program id, task id, outputs hash, and the one statement that binds them.
+"""What a proof is about: the ids, the outputs hash, and the one statement that binds them.
 
-The settlement contract computes the same values from its own storage; the tests of both sides share vectors.
+The settlement contract computes the same values from its own storage; the tests of both sides share
+vectors.
 """
 
 from __future__ import annotations
@@ -100,10 +101,10 @@ def evaluation(outputs: Sequence[int], statement: int) -> int:
 
 
 def drawn(task: bytes, seed: bytes, attempt: int, members: int) -> int:
-    """Return the index of the operator drawn for an attempt (0, 1, ...) among `members` of the snapshot.
+    """Return the index of the operator drawn for an attempt among `members` of the snapshot.
 
-    A first draw falls on keccak(abi.encode(domain, task, seed)) mod n; each further attempt takes the next index,
-    so that with two operators or more nobody is drawn twice in a row.
+    Attempt 0 falls on keccak(abi.encode(domain, task, seed)) mod n; each further attempt takes the
+    next index, so that with two operators or more nobody is drawn twice in a row.
     """
     first = int.from_bytes(keccak256(abi_encode(["bytes32"] * 3, [DRAW_DOMAIN, task, seed])), "big")
     return (first + attempt) % members
@@ -112,7 +113,7 @@ def drawn(task: bytes, seed: bytes, attempt: int, members: int) -> int:
 def seed_height(inbox_block: int, delay: int, now: int) -> int | None:
     """Return the L1 height whose hash seeds a draw at block `now`, or None while it lies ahead.
 
-    The height is `inbox_block + delay`; while it is more than 256 blocks old it moves on by 256, by formula.
+    The height is `inbox_block + delay`; while more than 256 blocks old it moves on by 256.
     """
     height = inbox_block + delay
     if now <= height:

@@ -1,4 +1,4 @@
-"""Units of money and time. Amounts are integers of wei; WAD is the fixed point of rates (10**18 = 1)."""
+"""Units of money. Amounts are integers of wei; WAD is the fixed point of rates (10**18 = 1)."""
 
 from __future__ import annotations
 
