@@ -1,0 +1,1 @@
+"""Stores that the index can be kept in."""
