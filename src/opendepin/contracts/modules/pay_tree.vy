@@ -1,0 +1,84 @@
+# pragma version ==0.4.3
+# @license Apache-2.0
+"""
+@title The Merkle tree of a task's device pay
+@notice One leaf per paid device index; the shape is that of RFC 9162 (an odd node goes up unhashed), leaves
+        hash 128 bytes and nodes 64, so neither passes for the other. `opendepin.core.merkle` has the same.
+"""
+
+PAY_DOMAIN: constant(bytes32) = keccak256("opendepin/pay/1")
+MAX_LEAVES: constant(uint256) = 256
+MAX_DEPTH: constant(uint256) = 8
+
+
+@internal
+@pure
+def leaf(task: bytes32, device_index: uint256, units: uint256) -> bytes32:
+    """
+    @notice Hash one device's pay.
+    """
+    return keccak256(abi_encode(PAY_DOMAIN, task, device_index, units))
+
+
+@internal
+@pure
+def root(
+    task: bytes32,
+    outputs: DynArray[uint256, 256],
+    offset: uint256,
+    count: uint256,
+    most: uint256,
+) -> (bytes32, uint256):
+    """
+    @notice Return the root over `count` leaves and the sum of their units, at most `most`. No sum here can overflow:
+         256 units of at most 2**32, indices below 512.
+    """
+    level: bytes32[MAX_LEAVES] = empty(bytes32[MAX_LEAVES])
+    total: uint256 = 0
+    for i: uint256 in range(count, bound=MAX_LEAVES):
+        units: uint256 = outputs[unsafe_add(offset, i)]
+        assert units <= most, "units"
+        total = unsafe_add(total, units)
+        level[i] = keccak256(abi_encode(PAY_DOMAIN, task, i, units))
+    assert total <= most, "units"
+    width: uint256 = count
+    for depth: uint256 in range(MAX_DEPTH):
+        if width == 1:
+            break
+        half: uint256 = width >> 1
+        for i: uint256 in range(half, bound=MAX_LEAVES // 2):
+            left: uint256 = i << 1
+            level[i] = keccak256(concat(level[left], level[unsafe_add(left, 1)]))
+        if width & 1 == 1:
+            level[half] = level[unsafe_sub(width, 1)]
+            half = unsafe_add(half, 1)
+        width = half
+    return level[0], total
+
+
+@internal
+@pure
+def root_of_path(
+    start: bytes32, index: uint256, count: uint256, path: DynArray[bytes32, 8]
+) -> bytes32:
+    """
+    @notice Return the root that a path leads to; refuse one that is too short or too long.
+    """
+    reached: bytes32 = start
+    at: uint256 = index
+    last: uint256 = count - 1
+    used: uint256 = 0
+    for depth: uint256 in range(MAX_DEPTH):
+        if last == 0:
+            break
+        if at ^ 1 <= last:
+            assert used < len(path), "path"
+            if at & 1 == 1:
+                reached = keccak256(concat(path[used], reached))
+            else:
+                reached = keccak256(concat(reached, path[used]))
+            used += 1
+        at >>= 1
+        last >>= 1
+    assert used == len(path), "path"
+    return reached
