@@ -13,8 +13,9 @@ from tests.contracts import world
 
 @pytest.fixture(autouse=True)
 def isolated() -> Iterator[None]:
-    """Undo at the end whatever a test changes, deployments included."""
+    """Give the default sender money; undo at the end whatever a test changes, deployments included."""
     with boa.env.anchor():
+        boa.env.set_balance(boa.env.eoa, world.RICH)
         yield
 
 

@@ -27,7 +27,9 @@ START_BLOCK = 10_000
 TREASURY = Key.from_seed(b"treasury")
 PROJECT_OWNER = Key.from_seed(b"project owner")
 SEQUENCER = Key.from_seed(b"sequencer")
-ATTESTERS = tuple(sorted((Key.from_seed(b"attester %d" % i) for i in range(4)), key=lambda k: k.address))
+ATTESTERS = tuple(
+    sorted((Key.from_seed(b"attester %d" % i) for i in range(4)), key=lambda k: k.address)
+)
 THRESHOLD = 3
 
 

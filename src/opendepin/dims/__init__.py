@@ -1,0 +1,1 @@
+"""The modules of the network, one room each; no room imports another."""
