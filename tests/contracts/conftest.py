@@ -1,4 +1,4 @@
-"""Deployed contracts for every test of this folder, in one EVM that each test leaves as it found it."""
+"""Deployed contracts for this folder's tests, in one EVM that each leaves as it found it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.contracts import world
 
 @pytest.fixture(autouse=True)
 def isolated() -> Iterator[None]:
-    """Give the default sender money; undo at the end whatever a test changes, deployments included."""
+    """Give the default sender money; undo at the end whatever a test changes."""
     with boa.env.anchor():
         boa.env.set_balance(boa.env.eoa, world.RICH)
         yield

@@ -1,4 +1,4 @@
-"""Projects are ERC-721 tokens; their fee is exact, partly burned, the rest pulled by the treasury."""
+"""Projects are ERC-721 tokens; their fee is exact, partly burned, the rest pulled."""
 
 from __future__ import annotations
 

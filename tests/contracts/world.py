@@ -35,7 +35,7 @@ THRESHOLD = 3
 
 @cache
 def deployer(name: str) -> Any:
-    """Compile a contract of the product once per process; a name with a slash lies in a subfolder."""
+    """Compile a contract of the product once per process; mocks by `mocks/Name`."""
     return boa.load_partial(str(SOURCES / f"{name}.vy"))
 
 
