@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 )
@@ -33,6 +34,11 @@ type keyPair struct {
 // openKeys reads the circuit's keys from dir, or makes development keys there; made says which.
 func openKeys(dir string, c *loaded) (keys keyPair, made bool, err error) {
 	headPath, pkPath := filepath.Join(dir, c.name+".keys.json"), filepath.Join(dir, c.name+".pk")
+	unlock, err := lock(dir, c.name)
+	if err != nil {
+		return keys, false, err
+	}
+	defer unlock()
 	raw, err := os.ReadFile(headPath)
 	if errors.Is(err, os.ErrNotExist) {
 		keys, err = makeKeys(c, headPath, pkPath)
@@ -72,6 +78,18 @@ func openKeys(dir string, c *loaded) (keys keyPair, made bool, err error) {
 	return keys, false, keys.pk.ReadDump(bytes.NewReader(dump))
 }
 
+// lock lets one engine at a time make or read a circuit's keys: two that made them at once would prove under two keys.
+func lock(dir, name string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return f.Close, syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+}
+
 func makeKeys(c *loaded, headPath, pkPath string) (keys keyPair, err error) {
 	keys.pk = &groth16.ProvingKey{}
 	var vk groth16.VerifyingKey
@@ -80,9 +98,6 @@ func makeKeys(c *loaded, headPath, pkPath string) (keys keyPair, err error) {
 	}
 	encoded, err := encodeVK(&vk)
 	if err != nil {
-		return keys, err
-	}
-	if err := os.MkdirAll(filepath.Dir(headPath), 0o700); err != nil {
 		return keys, err
 	}
 	sum := sha256.New()

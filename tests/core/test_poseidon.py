@@ -1,4 +1,6 @@
-"""Poseidon equals circomlib's published vectors, and the field tree commits to every leaf and to the count."""
+"""Poseidon equals circomlib's published vectors, and the field tree commits to every leaf and to
+the count.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""Poseidon over the BN254 scalar field with circomlib's parameters, and the field tree built from it.
+"""Poseidon over the BN254 scalar field with circomlib's parameters, and the field tree built from
+it.
 
-Source: Grassi et al., "Poseidon: A New Hash Function for Zero-Knowledge Proof Systems" (USENIX Security 2021): the
-constants come from the Grain LFSR of its appendix E, made here rather than copied. In: integers below r. Out: one
-integer below r. `docs/spec/encodings.md` fixes the leaf, the node and the root.
+Source: Grassi et al., "Poseidon: A New Hash Function for Zero-Knowledge Proof Systems" (USENIX
+Security 2021): the constants come from the Grain LFSR of its appendix E, made here rather than
+copied. In: integers below r. Out: one integer below r. `docs/spec/encodings.md` fixes the leaf, the
+node and the root.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from opendepin.core.statement import FIELD_MODULUS
 
 FULL_ROUNDS = 8
 PARTIAL_ROUNDS = {3: 57, 5: 60}
-"""By state width t, for the S-box x^5 at 128 bits of security (table of the paper, as circomlib uses it)."""
+"""By state width t, for the S-box x^5 at 128 bits of security (table of the paper, as circomlib
+uses it).
+"""
 
 EMPTY_LEAF = 0
 """What stands in a field tree where no reading is."""
@@ -66,10 +70,12 @@ def field_leaf(device_index: int, seq: int, observed_s: int, value: int) -> int:
 
 
 def field_tree_root(leaves: Sequence[int], depth: int) -> int:
-    """Return the root of the tree of 2**depth leaves whose first ones are given; the rest are `EMPTY_LEAF`.
+    """Return the root of the tree of 2**depth leaves whose first ones are given; the rest are
+    `EMPTY_LEAF`.
 
     Raises:
-        EncodingRejected: code `field-tree`, more leaves than the tree holds, or a depth outside 0..20.
+        EncodingRejected: code `field-tree`, more leaves than the tree holds, or a depth outside
+        0..20.
     """
     if not 0 <= depth <= MAX_TREE_DEPTH or len(leaves) > 1 << depth:
         raise EncodingRejected(
@@ -117,7 +123,9 @@ def _fifth_power(lane: int) -> int:
 
 
 def _grain(width: int) -> Iterator[int]:
-    """Yield the LFSR's bits: field = 1, S-box = 0, n = 254, t, both round counts, thirty ones; self-shrinking."""
+    """Yield the LFSR's bits: field = 1, S-box = 0, n = 254, t, both round counts, thirty ones;
+    self-shrinking.
+    """
     bits: list[int] = []
     fields = (
         (1, 2),

@@ -1,9 +1,11 @@
-"""The demo's rule, *clean air*: what one segment of PM10 readings says about each German Land and each station.
+"""The demo's rule, *clean air*: what one segment of PM10 readings says about each German Land and
+each station.
 
-Values are daily means in thousandths of µg/m³. The EU limit value is a daily mean of 50 µg/m³ (Directive 2008/50/EC,
-annex XI). A reading counts when its device is one of the 70 stations and its value is plausible (≤ 1,000 µg/m³; 0.0
-occurs in clean air and counts). Per Land, by ISO 3166-2 code: count, exceedances, sum, min, max of the valid readings
-(min and max are 0 while there is none); then the valid count of every station.
+Values are daily means in thousandths of µg/m³. The EU limit value is a daily mean of 50 µg/m³
+(Directive 2008/50/EC, annex XI). A reading counts when its device is one of the 70 stations and its
+value is plausible (≤ 1,000 µg/m³; 0.0 occurs in clean air and counts). Per Land, by ISO 3166-2
+code: count, exceedances, sum, min, max of the valid readings (min and max are 0 while there is
+none); then the valid count of every station.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The recorded PM10 readings that the demo replays: daily means of December 2002 to December 2003, unaltered.
+"""The recorded PM10 readings that the demo replays: daily means of December 2002 to December 2003,
+unaltered.
 
 Gaps are as in the source: nothing is invented to fill them.
 """

@@ -5,14 +5,12 @@ Rejected
     ├── EnvelopeRejected     an envelope of another kind, program or shape
     ├── OutputsRejected      outputs of another number, or outside their declared range
     └── ProofInvalid         the proof does not verify for this statement
-├── ReadingsRejected         readings the rule's circuit does not take (number, bounds)
-└── KeysRefused              keys that must not be used here (development, altered, of another circuit)
-PeerFault
-└── EngineFault              the engine crashed, answered garbage, refused or timed out: this task only
-Broken
-├── EngineMissing            no engine binary where one is due
-├── RuleBroken               a rule that cannot become a circuit
-└── KindUnknown              no installed proof kind has this name
+├── ReadingsRejected         readings the rule's circuit does not take (number, bounds) └──
+KeysRefused              keys that must not be used here (development, altered, of another circuit)
+PeerFault └── EngineFault              the engine crashed, answered garbage, refused or timed out:
+this task only Broken ├── EngineMissing            no engine binary where one is due ├── RuleBroken
+a rule that cannot become a circuit └── KindUnknown              no installed proof kind has this
+name
 """
 
 from __future__ import annotations
@@ -45,7 +43,9 @@ class ReadingsRejected(Rejected):
 
 
 class KeysRefused(Rejected):
-    """Keys that must not be used here: development keys off a local network, altered, or of another circuit."""
+    """Keys that must not be used here: development keys off a local network, altered, or of another
+    circuit.
+    """
 
     code = "keys-refused"
 

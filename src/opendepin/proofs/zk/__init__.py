@@ -1,1 +1,3 @@
-"""Zero-knowledge proofs: rules as Python over gadget types, Groth16 over BN254 through a native engine."""
+"""Zero-knowledge proofs: rules as Python over gadget types, Groth16 over BN254 through a native
+engine.
+"""

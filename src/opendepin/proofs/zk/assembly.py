@@ -1,12 +1,14 @@
-"""Build the whole circuit of a rule around its trace: leaves, tree, count, outputs, and the three public inputs.
+"""Build the whole circuit of a rule around its trace: leaves, tree, count, outputs, and the three
+public inputs.
 
-    given      present and four lanes of every place
-    leaves     present is a bit, bits only fall (11100), the first is 1; leaf = present · Poseidon4(lanes)
-    tree       node = Poseidon2; field_root = Poseidon2(tree root, number of present)            → public
-    rule       one instance per place, states chained; totals over all places; outputs
-    evaluation Σ out_i · statement^(i+1)                                                          → public
+    given      present and four lanes of every place leaves     present is a bit, bits only fall
+    (11100), the first is 1; leaf = present · Poseidon4(lanes) tree       node = Poseidon2;
+    field_root = Poseidon2(tree root, number of present)            → public rule       one instance
+    per place, states chained; totals over all places; outputs evaluation Σ out_i · statement^(i+1)
+    → public
 
-So exactly `count` leaves are consumed, padding is zero leaves, and every output is a function of the leaves.
+So exactly `count` leaves are consumed, padding is zero leaves, and every output is a function of
+the leaves.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from opendepin.core.journey import Reading
 from opendepin.proofs.zk import gadgets
@@ -74,7 +77,7 @@ def _commit(circuit: Circuit, places: Sequence[tuple[int, ...]]) -> None:
     present = [place[0] for place in places]
     level = circuit.add(template("leaf", GIVEN_PER_PLACE, _leaf), places).output(0)
     circuit.add(template("first", 1, _first), [present[:1]])
-    circuit.add(template("falling", 2, _falling), zip(present, present[1:], strict=False))
+    circuit.add(template("falling", 2, _falling), pairwise(present))
     node = template("node", 2, _node)
     while len(level) > 1:
         level = circuit.add(node, zip(level[::2], level[1::2], strict=True)).output(0)
@@ -86,15 +89,18 @@ def _commit(circuit: Circuit, places: Sequence[tuple[int, ...]]) -> None:
 def _replicate(circuit: Circuit, rule: TracedRule, places: Sequence[tuple[int, ...]]) -> Block:
     start: list[int] = []
     if rule.states:
-        start = (
-            circuit.add_one(template("zero", 0, lambda trace: [trace.wire(Linear({}))]))
-            * rule.states
-        )
+        start = circuit.add_one(template("zero", 0, _zero)) * rule.states
     return circuit.chain(rule.template, places, start)
 
 
+def _zero(trace: Trace) -> list[Linear]:
+    return [trace.wire(Linear({}))]
+
+
 def _outputs(circuit: Circuit, rule: TracedRule, block: Block) -> list[int]:
-    """Add up what is to be added up over all places, and make each output from totals and final states."""
+    """Add up what is to be added up over all places, and make each output from totals and final
+    states.
+    """
     instances = len(block.inputs)
     summed = range(rule.states, len(rule.template.outputs))
     final = [block.output(number)[-1] for number in range(rule.states)]

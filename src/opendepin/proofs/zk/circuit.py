@@ -1,7 +1,8 @@
 """Lay templates out into one circuit: which wire is which, and what the circuit shows in public.
 
-Wires: 0 = one, then the public inputs, then the given (private) inputs, then the blocks' own wires in the order the
-blocks are added. Everything is a function of the calls, so the same rule always gives the same circuit.
+Wires: 0 = one, then the public inputs, then the given (private) inputs, then the blocks' own wires
+in the order the blocks are added. Everything is a function of the calls, so the same rule always
+gives the same circuit.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Block:
     inputs: tuple[tuple[int, ...], ...]
     """The wires that each instance takes, one tuple per instance."""
     chained: bool
-    """Whether instances take wires of the instance before them (they must then be computed in order)."""
+    """Whether instances take wires of the instance before them (they must then be computed in
+    order).
+    """
 
     def wires(self, instance: int) -> list[int]:
         """Return the circuit's wire behind each local wire of an instance."""
@@ -58,7 +61,9 @@ class Circuit:
 
     @property
     def constraints(self) -> int:
-        """How many rows there are, without the guard rows that the engine adds for the public inputs."""
+        """How many rows there are, without the guard rows that the engine adds for the public
+        inputs.
+        """
         return sum(len(block.inputs) * len(block.template.rows) for block in self.blocks)
 
     def public_wire(self, name: str) -> int:
@@ -77,9 +82,11 @@ class Circuit:
     def chain(
         self, component: Template, own: Sequence[Sequence[int]], start: Sequence[int]
     ) -> Block:
-        """Add instances that each take their own wires, then the first outputs of the instance before them.
+        """Add instances that each take their own wires, then the first outputs of the instance
+        before them.
 
-        The first instance takes `start` instead; as many outputs are passed on as `start` has wires.
+        The first instance takes `start` instead; as many outputs are passed on as `start` has
+        wires.
         """
         base, states = self.wires, len(start)
         inputs: list[tuple[int, ...]] = []

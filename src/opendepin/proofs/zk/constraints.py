@@ -1,7 +1,9 @@
-"""Run a rule on constraints: trace it for one reading, and say how its outputs come from all of them.
+"""Run a rule on constraints: trace it for one reading, and say how its outputs come from all of
+them.
 
-In: a rule. Out: a `TracedRule`, a template whose instances form a chain (each takes the states of the one before it)
-plus, per output, the wires that are to be added up or the state that is to be read.
+In: a rule. Out: a `TracedRule`, a template whose instances form a chain (each takes the states of
+the one before it) plus, per output, the wires that are to be added up or the state that is to be
+read.
 """
 
 from __future__ import annotations
@@ -71,13 +73,17 @@ class ConstraintMachine:
         return [*after]
 
     def smallest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
-        """Return each group's running largest complement: the smallest value is what it leaves of the maximum."""
+        """Return each group's running largest complement: the smallest value is what it leaves of
+        the maximum.
+        """
         return self.largest(groups, (1 << bits) - 1 - value, bits)
 
 
 @dataclass(frozen=True)
 class Column:
-    """Where one output comes from: numbers of the template's outputs with their coefficients, and a constant."""
+    """Where one output comes from: numbers of the template's outputs with their coefficients, and a
+    constant.
+    """
 
     fold: Fold
     contribution: tuple[tuple[int, int], ...]
@@ -93,7 +99,9 @@ class TracedRule:
     """A rule as constraints on one reading."""
 
     template: Template
-    """Inputs: present, the four lanes, the states. Outputs: the states after, then wires to add up over all readings."""
+    """Inputs: present, the four lanes, the states. Outputs: the states after, then wires to add up
+    over all readings.
+    """
     states: int
     columns: tuple[Column, ...]
 

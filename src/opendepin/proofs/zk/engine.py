@@ -1,7 +1,8 @@
-"""The native engine as a client sees it: one child process, one request at a time, restarted after any fault.
+"""The native engine as a client sees it: one child process, one request at a time, restarted after
+any fault.
 
-In: requests. Out: answers, or an `EngineFault` that concerns that request alone: a crash, garbage, a refusal or a
-time-out ends the child, and the next request starts another.
+In: requests. Out: answers, or an `EngineFault` that concerns that request alone: a crash, garbage,
+a refusal or a time-out ends the child, and the next request starts another.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Timeouts:
 
 
 def locate(environment: Mapping[str, str] | None = None) -> Path:
-    """Find the engine: by `OPENDEPIN_GROTH16`, in the checkout's `.build/bin`, or beside this module.
+    """Find the engine: by `OPENDEPIN_GROTH16`, in the checkout's `.build/bin`, or beside this
+    module.
 
     Raises:
         EngineMissing: it is in none of these places.
@@ -76,8 +78,10 @@ class Engine:
         """Ask the engine one thing.
 
         Raises:
-            EngineFault: code `engine-garbage`, `engine-timeout`, `engine-crash`, or `engine-` and the engine's own
-                code where it refuses: `refused`, `unsatisfied`, `not-loaded`, `no-keys`, `bad-key`, `panic`.
+            EngineFault: code `engine-garbage`, `engine-timeout`, `engine-crash`, or `engine-` and
+            the engine's own
+                code where it refuses: `refused`, `unsatisfied`, `not-loaded`, `no-keys`, `bad-key`,
+                `panic`.
         """
         async with self._turn:
             answer = await self._exchange(op, header, blobs)

@@ -1,4 +1,6 @@
-"""Elements of the BN254 scalar field as the engine and the circuit files carry them: 32 bytes, little-endian."""
+"""Elements of the BN254 scalar field as the engine and the circuit files carry them: 32 bytes,
+little-endian.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The circuit and witness files of circom's tools (`.r1cs` version 1, `.wtns` version 2), for other provers.
+"""The circuit and witness files of circom's tools (`.r1cs` version 1, `.wtns` version 2), for other
+provers.
 
-Source: iden3/r1csfile `doc/r1cs_bin_format.md` and snarkjs `src/wtns_utils.js`. The engine itself never reads them on
-the product's way: it takes a `Program`.
+Source: iden3/r1csfile `doc/r1cs_bin_format.md` and snarkjs `src/wtns_utils.js`. The engine itself
+never reads them on the product's way: it takes a `Program`.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def _rows(block: Block) -> Iterator[bytes]:
 
 
 def _pieces(component: Template) -> tuple[list[tuple[bytes, int, bytes]], bytes]:
-    """Cut the template's rows at each wire number: (bytes before it, local wire, its coefficient); and what is left."""
+    """Cut the template's rows at each wire number: (bytes before it, local wire, its coefficient);
+    and what is left.
+    """
     pieces: list[tuple[bytes, int, bytes]] = []
     before = b""
     for row in component.rows:

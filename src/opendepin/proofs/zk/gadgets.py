@@ -1,7 +1,8 @@
 """The gadgets: each makes values that its own constraints pin down completely.
 
-Preconditions written here ("ranged", "a bit") are kept by the types of `language.py`, which alone rules may use.
-Row counts are per call; `n` is a width in bits. Every gadget has a soundness and a determinism test.
+Preconditions written here ("ranged", "a bit") are kept by the types of `language.py`, which alone
+rules may use. Row counts are per call; `n` is a width in bits. Every gadget has a soundness and a
+determinism test.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ from opendepin.proofs.zk.linear import Linear
 from opendepin.proofs.zk.trace import Trace
 
 MAX_RANGE_BITS = 252
-"""Widest range check; below the field's 254 bits a decomposition is unique, and a comparison takes one bit more."""
+"""Widest range check; below the field's 254 bits a decomposition is unique, and a comparison takes
+one bit more.
+"""
 
 SHORTEN_EVERY = 19
-"""Partial Poseidon rounds between two points where the idle lanes get wires of their own. Without it rows grow dense
-(t = 3: 240 rows with 6,722 terms); with 19 there are 244 rows with 3,223 terms, and the circuit file halves."""
+"""Partial Poseidon rounds between two points where the idle lanes get wires of their own. Without
+it rows grow dense
+(t = 3: 240 rows with 6,722 terms); with 19 there are 244 rows with 3,223 terms, and the circuit
+file halves.
+"""
 
 
 def boolean(trace: Trace, value: Linear) -> Linear:
@@ -52,17 +58,21 @@ def select(trace: Trace, flag: Linear, yes: Linear, no: Linear) -> Linear:
 
 
 def is_zero(trace: Trace, value: Linear) -> Linear:
-    """Return 1 if value is 0 else 0; 2 rows. The inverse is free when value is 0, and nothing depends on it then."""
+    """Return 1 if value is 0 else 0; 2 rows. The inverse is free when value is 0, and nothing
+    depends on it then.
+    """
     zero = 1 - trace.product(value, trace.advise_inverse(value))
     trace.require(value, zero, 0)
     return zero
 
 
 def one_hot(trace: Trace, index: Sequence[Linear], size: int, gate: Linear) -> list[Linear]:
-    """Return `size` bits, of which number index holds `gate` and the others 0; none does when index >= size.
+    """Return `size` bits, of which number index holds `gate` and the others 0; none does when index
+    >= size.
 
-    `index` are its checked bits, low first, and gate must be a bit. The gate stands at the root of a tree that splits
-    by one bit a level, so the bits exclude each other by construction; about size + 6 rows.
+    `index` are its checked bits, low first, and gate must be a bit. The gate stands at the root of
+    a tree that splits by one bit a level, so the bits exclude each other by construction; about
+    size + 6 rows.
     """
     used = (size - 1).bit_length()
     if len(index) > used:
@@ -83,9 +93,11 @@ def one_hot(trace: Trace, index: Sequence[Linear], size: int, gate: Linear) -> l
 def raise_largest(
     trace: Trace, groups: Sequence[Linear], states: Sequence[Linear], value: Linear, width: int
 ) -> list[Linear]:
-    """Return each group's state after one value: the larger of both where the group's bit is set, else unchanged.
+    """Return each group's state after one value: the larger of both where the group's bit is set,
+    else unchanged.
 
-    The bits must exclude each other; states and value must be ranged to `width`. 2 · groups + n + 3 rows.
+    The bits must exclude each other; states and value must be ranged to `width`. 2 · groups + n + 3
+    rows.
     """
     looked = sum(
         (trace.product(bit, state) for bit, state in zip(groups, states, strict=True)), Linear({})
@@ -100,7 +112,9 @@ def raise_largest(
 
 
 def poseidon(trace: Trace, *inputs: Linear) -> Linear:
-    """Return the Poseidon hash of two (244 rows) or four (305 rows) values, as `core.poseidon` computes it."""
+    """Return the Poseidon hash of two (244 rows) or four (305 rows) values, as `core.poseidon`
+    computes it.
+    """
     width = len(inputs) + 1
     constants, matrix = plain.parameters(width)
     partial = plain.PARTIAL_ROUNDS[width]
@@ -140,7 +154,9 @@ def _fifth_power(trace: Trace, lane: Linear) -> Linear:
 
 
 def _last_round(trace: Trace, state: Sequence[Linear], factors: Sequence[int]) -> Linear:
-    """Constrain the last S-box of lane 0 through the hash's own wire, so the output costs no row of its own."""
+    """Constrain the last S-box of lane 0 through the hash's own wire, so the output costs no row of
+    its own.
+    """
     rest = _mixed(factors[1:], [_fifth_power(trace, lane) for lane in state[1:]])
     square = trace.product(state[0], state[0])
     fourth = trace.product(square, square)

@@ -1,6 +1,7 @@
 """Run a rule on plain integers: what the outputs are, without any proof.
 
-The machine here says what each gadget means; it shares no code with the constraints, and tests hold both equal.
+The machine here says what each gadget means; it shares no code with the constraints, and tests hold
+both equal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Keys of one circuit as Python knows them: the verification key, who made it, and where it may be used.
+"""Keys of one circuit as Python knows them: the verification key, who made it, and where it may be
+used.
 
-The proving key itself stays with the engine, which keeps both in one directory under the circuit's hash and uses a
-proving key only when its bytes are the ones it wrote (`engines/groth16/keys.go`).
+The proving key itself stays with the engine, which keeps both in one directory under the circuit's
+hash and uses a proving key only when its bytes are the ones it wrote (`engines/groth16/keys.go`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ Words = tuple[int, ...]
 
 @dataclass(frozen=True)
 class VerificationKey:
-    """Alpha, beta, gamma, delta, then one G1 point per public wire; words as the EVM's precompiles take them."""
+    """Alpha, beta, gamma, delta, then one G1 point per public wire; words as the EVM's precompiles
+    take them.
+    """
 
     raw: bytes
 
@@ -98,8 +101,8 @@ def require_usable(keys: Keys, *, network_is_local: bool) -> None:
     """
     if keys.development and not network_is_local:
         raise KeysRefused(
-            f"the keys of circuit {keys.circuit.hex()[:16]} are development keys: whoever made them can forge proofs, "
-            "so they are for local networks only",
+            f"the keys of circuit {keys.circuit.hex()[:16]} are development keys: whoever made "
+            "them can forge proofs, so they are for local networks only",
             code="development-keys",
         )
 

@@ -1,9 +1,11 @@
-"""The language rules are written in: checked values of one reading, and outputs folded over all readings.
+"""The language rules are written in: checked values of one reading, and outputs folded over all
+readings.
 
-A rule is an ordinary function `compute(reading) -> [Output, ...]`, run once on integers per reading (`integers.py`) and
-traced once into constraints (`constraints.py`). `Bit`, `Present`, `Ranged` and `OneHot` are promises that hold inside a
-proof, so only functions that check them make them. Everything an output counts hangs on `reading.present`: what stands
-in the padding of a circuit can never reach a result.
+A rule is an ordinary function `compute(reading) -> [Output, ...]`, run once on integers per reading
+(`integers.py`) and traced once into constraints (`constraints.py`). `Bit`, `Present`, `Ranged` and
+`OneHot` are promises that hold inside a proof, so only functions that check them make them.
+Everything an output counts hangs on `reading.present`: what stands in the padding of a circuit can
+never reach a result.
 """
 
 from __future__ import annotations
@@ -26,33 +28,33 @@ MAX_GROUPS = 256
 class Field:
     """A value of the scalar field, of which nothing is known."""
 
-    __slots__ = ("_handle", "_machine")
+    __slots__ = ("handle", "machine")
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, machine: Machine, handle: Handle, checked: object = None) -> None:
         if type(self) is not Field and checked is not _CHECKED:
             raise RuleBroken(
-                f"{type(self).__name__} is made only by what checks it, for example ranged() or a < b"
+                f"{type(self).__name__} is made only by what checks it, as ranged() and a < b do"
             )
-        self._machine, self._handle = machine, handle
+        self.machine, self.handle = machine, handle
 
     def __add__(self, other: Field | int) -> Field:
-        return Field(self._machine, self._handle + _handle(other))
+        return Field(self.machine, self.handle + _handle(other))
 
     def __sub__(self, other: Field | int) -> Field:
-        return Field(self._machine, self._handle - _handle(other))
+        return Field(self.machine, self.handle - _handle(other))
 
     def __mul__(self, other: Field | int) -> Field:
         if isinstance(other, int):
-            return Field(self._machine, self._handle * other)
-        return Field(self._machine, self._machine.product(self._handle, other._handle))
+            return Field(self.machine, self.handle * other)
+        return Field(self.machine, self.machine.product(self.handle, other.handle))
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __eq__(self, other: object) -> Bit:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not isinstance(other, Field | int):
             raise RuleBroken(f"cannot compare a field element with {type(other).__name__}")
-        return Bit(self._machine, self._machine.is_zero((self - other)._handle), _CHECKED)
+        return Bit(self.machine, self.machine.is_zero((self - other).handle), _CHECKED)
 
     def __ne__(self, other: object) -> Bit:  # pyright: ignore[reportIncompatibleMethodOverride]
         return ~(self == other)
@@ -68,24 +70,24 @@ class Bit(Field):
         return (
             other & self
             if isinstance(other, Present)
-            else Bit(self._machine, self._both(other), _CHECKED)
+            else Bit(self.machine, self._both(other), _CHECKED)
         )
 
     def __or__(self, other: Bit) -> Bit:
-        return Bit(self._machine, self._handle + other._handle - self._both(other), _CHECKED)
+        return Bit(self.machine, self.handle + other.handle - self._both(other), _CHECKED)
 
     def __invert__(self) -> Bit:
-        return Bit(self._machine, 1 - self._handle, _CHECKED)
+        return Bit(self.machine, 1 - self.handle, _CHECKED)
 
     def _both(self, other: Bit) -> Handle:
-        return self._machine.product(self._handle, other._handle)
+        return self.machine.product(self.handle, other.handle)
 
 
 class Present(Bit):
     """A bit that is 0 wherever no reading stands: the only kind an output counts."""
 
     def __and__(self, other: Bit) -> Present:
-        return Present(self._machine, self._both(other), _CHECKED)
+        return Present(self.machine, self._both(other), _CHECKED)
 
 
 class Ranged(Field):
@@ -120,30 +122,30 @@ class Ranged(Field):
             bits = max(bits, other.bits)
         elif not 0 <= other <= self.maximum:
             raise RuleBroken(f"{other} cannot be compared with a value of {bits} bits")
-        left, right = (_handle(other), self._handle) if swapped else (self._handle, _handle(other))
-        return Bit(self._machine, self._machine.less_than(left, right, bits), _CHECKED)
+        left, right = (_handle(other), self.handle) if swapped else (self.handle, _handle(other))
+        return Bit(self.machine, self.machine.less_than(left, right, bits), _CHECKED)
 
 
 class OneHot:
     """Present bits of which at most one is 1: a reading's place among groups."""
 
-    __slots__ = ("_bits", "_machine")
+    __slots__ = ("_bits", "machine")
 
     def __init__(self, machine: Machine, bits: Sequence[Handle], checked: object = None) -> None:
         if checked is not _CHECKED:
             raise RuleBroken("OneHot is made only by one_hot() and from another OneHot")
-        self._machine, self._bits = machine, tuple(bits)
+        self.machine, self._bits = machine, tuple(bits)
 
     def __len__(self) -> int:
         return len(self._bits)
 
     def __iter__(self) -> Iterator[Present]:
-        return (Present(self._machine, bit, _CHECKED) for bit in self._bits)
+        return (Present(self.machine, bit, _CHECKED) for bit in self._bits)
 
     def __and__(self, other: Bit) -> OneHot:
         """Keep the place only where `other` is 1; one row a place."""
-        gated = [self._machine.product(bit, _handle(other)) for bit in self._bits]
-        return OneHot(self._machine, gated, _CHECKED)
+        gated = [self.machine.product(bit, _handle(other)) for bit in self._bits]
+        return OneHot(self.machine, gated, _CHECKED)
 
     def merged(self, group_of: Sequence[int], groups: int) -> OneHot:
         """Return coarser groups: place i falls into group `group_of[i]`; no row."""
@@ -152,7 +154,7 @@ class OneHot:
         totals: list[Handle] = [0] * groups
         for bit, group in zip(self._bits, group_of, strict=True):
             totals[group] = totals[group] + bit
-        return OneHot(self._machine, totals, _CHECKED)
+        return OneHot(self.machine, totals, _CHECKED)
 
 
 class Fold(Enum):
@@ -170,14 +172,15 @@ class Output:
     fold: Fold
     contribution: Handle
     present: Handle
-    """The bit of the reading's group: a largest or smallest value is 0 while no reading had it set."""
+    """The bit of the reading's group: a largest or smallest value is 0 while no reading had it set.
+    """
     maximum: int
     """Largest contribution of one reading."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a rule sees of one reading; the four lanes are exactly what the field root commits to."""
+    """What a rule sees of one reading; the four lanes are what the field root commits to."""
 
     present: Present
     device_index: Field
@@ -192,14 +195,16 @@ def wrapped(machine: Machine, present: Handle, lanes: Sequence[Handle]) -> Readi
 
 
 def ranged(value: Field, bits: int) -> Ranged:
-    """Check that value lies in 0..2**bits-1; no proof exists for a reading where it does not. n + 1 rows."""
-    machine, handle = value._machine, value._handle  # pyright: ignore[reportPrivateUsage]
+    """Check that value lies in 0..2**bits-1; no proof exists for a reading where it does not. n + 1
+    rows.
+    """
+    machine, handle = value.machine, value.handle
     return Ranged(machine, machine.ranged(handle, bits), bits, _CHECKED)
 
 
 def select(flag: Bit, yes: Field, no: Field) -> Field:
     """Return yes where flag is 1 and no where it is 0; ranged if both are. 1 row."""
-    machine = flag._machine  # pyright: ignore[reportPrivateUsage]
+    machine = flag.machine
     chosen = machine.product(_handle(flag), _handle(yes) - _handle(no)) + _handle(no)
     if isinstance(yes, Ranged) and isinstance(no, Ranged):
         return Ranged(machine, chosen, max(yes.bits, no.bits), _CHECKED)
@@ -210,17 +215,19 @@ def poseidon(*inputs: Field) -> Field:
     """Hash two or four values, as `core.poseidon` does."""
     if len(inputs) not in (2, 4):
         raise RuleBroken("Poseidon here takes two or four values")
-    machine = inputs[0]._machine  # pyright: ignore[reportPrivateUsage]
+    machine = inputs[0].machine
     return Field(machine, machine.poseidon(*map(_handle, inputs)))
 
 
 def one_hot(index: Ranged, size: int, gate: Present) -> OneHot:
-    """Return the place `index` among `size`, where gate is 1; no place when index >= size. About size + 6 rows."""
+    """Return the place `index` among `size`, where gate is 1; no place when index >= size. About
+    size + 6 rows.
+    """
     if not 1 < size <= MAX_GROUPS or size > index.maximum + 1:
         raise RuleBroken(
             f"a one-hot has 2..{MAX_GROUPS} places, and no more than its index can name"
         )
-    machine = gate._machine  # pyright: ignore[reportPrivateUsage]
+    machine = gate.machine
     return OneHot(
         machine, machine.one_hot(_handle(index), index.bits, size, _handle(gate)), _CHECKED
     )
@@ -238,7 +245,7 @@ def counts(groups: OneHot) -> list[Output]:
 
 def total(bit: Present, value: Ranged) -> Output:
     """Add up the values of the readings whose bit is 1; 1 row per reading."""
-    machine = bit._machine  # pyright: ignore[reportPrivateUsage]
+    machine = bit.machine
     return Output(
         Fold.SUM, machine.product(_handle(bit), _handle(value)), _handle(bit), value.maximum
     )
@@ -250,17 +257,21 @@ def totals(groups: OneHot, value: Ranged) -> list[Output]:
 
 
 def largest(groups: OneHot, value: Ranged) -> list[Output]:
-    """Find each group's largest value, 0 where it has no reading; 2 · groups + n + 3 rows per reading."""
+    """Find each group's largest value, 0 where it has no reading; 2 · groups + n + 3 rows per
+    reading.
+    """
     return _extreme(Fold.LARGEST, groups, value)
 
 
 def smallest(groups: OneHot, value: Ranged) -> list[Output]:
-    """Find each group's smallest value, 0 where it has no reading; 2 · groups + n + 3 rows per reading."""
+    """Find each group's smallest value, 0 where it has no reading; 2 · groups + n + 3 rows per
+    reading.
+    """
     return _extreme(Fold.SMALLEST, groups, value)
 
 
 def _extreme(fold: Fold, groups: OneHot, value: Ranged) -> list[Output]:
-    machine = groups._machine  # pyright: ignore[reportPrivateUsage]
+    machine = groups.machine
     bits = [_handle(bit) for bit in groups]
     find = machine.largest if fold is Fold.LARGEST else machine.smallest
     found = find(bits, _handle(value), value.bits)
@@ -270,4 +281,4 @@ def _extreme(fold: Fold, groups: OneHot, value: Ranged) -> list[Output]:
 
 
 def _handle(value: Field | int) -> Handle:
-    return value if isinstance(value, int) else value._handle  # pyright: ignore[reportPrivateUsage]
+    return value if isinstance(value, int) else value.handle

@@ -1,7 +1,8 @@
 """Linear expressions over wires: what stands in the three places of a constraint `a · b = c`.
 
-An expression is held twice. `terms` are over witness wires, the form the constraint system sees. `recipe` is over
-registers (wires and temporaries that never enter the witness), the cheapest way to compute the same value.
+An expression is held twice. `terms` are over witness wires, the form the constraint system sees.
+`recipe` is over registers (wires and temporaries that never enter the witness), the cheapest way to
+compute the same value.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ ONE = 0
 
 
 class Linear:
-    """A linear combination of wires; add, subtract, or scale it by an integer. It is never changed in place."""
+    """A linear combination of wires; add, subtract, or scale it by an integer. It is never changed
+    in place.
+    """
 
     __slots__ = ("recipe", "terms")
 
@@ -38,7 +41,9 @@ class Linear:
         return self._plus(Linear.of(other), FIELD_MODULUS - 1)
 
     def __mul__(self, factor: int) -> Linear:
-        """Scale by a constant; the product of two expressions costs a constraint and is `Trace.product`."""
+        """Scale by a constant; the product of two expressions costs a constraint and is
+        `Trace.product`.
+        """
         factor %= FIELD_MODULUS
         if self.recipe is self.terms:
             return Linear(_scaled(self.terms, factor))

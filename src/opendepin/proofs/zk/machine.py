@@ -1,7 +1,8 @@
-"""What a rule runs on: the one port with two implementations, integers (`integers.py`) and constraints (`constraints.py`).
+"""What a rule runs on: the one port with two implementations, integers (`integers.py`) and
+constraints (`constraints.py`).
 
-A handle is an integer on the one machine and a linear expression over wires on the other; adding handles, and scaling
-one by a constant, is the same code for both and needs no machine.
+A handle is an integer on the one machine and a linear expression over wires on the other; adding
+handles, and scaling one by a constant, is the same code for both and needs no machine.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Handle = int | Linear
 
 
 class Machine(Protocol):
-    """The operations that cost constraints; preconditions are kept by the types of `language.py`."""
+    """What costs constraints; the preconditions are kept by the types of `language.py`."""
 
     def product(self, left: Handle, right: Handle) -> Handle:
         """Return left · right."""
@@ -42,9 +43,9 @@ class Machine(Protocol):
         ...
 
     def largest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
-        """Return, per group, what a fold over all readings needs to find the group's largest value."""
+        """Return, per group, what a fold over all readings needs to find its largest value."""
         ...
 
     def smallest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
-        """Return, per group, what a fold over all readings needs to find the group's smallest value."""
+        """Return, per group, what a fold over all readings needs to find its smallest value."""
         ...

@@ -1,7 +1,8 @@
-"""Frames to and from the engine over a child's pipes; the same form both ways, see `engines/groth16/frame.go`.
+"""Frames to and from the engine over a child's pipes; the same form both ways, see
+`engines/groth16/frame.go`.
 
-In: an op with its header and blobs. Out: the answer's header and blobs, or an `EngineFault` after which the pipe is of
-no more use. Everything that comes back is bounded before it is read.
+In: an op with its header and blobs. Out: the answer's header and blobs, or an `EngineFault` after
+which the pipe is of no more use. Everything that comes back is bounded before it is read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MAX_BLOBS = 4
 
 
 class Child(Protocol):
-    """A running child process with pipes, as `runtime.processes.spawn(..., pipes=True)` gives it."""
+    """A running child process, as `runtime.processes.spawn(..., pipes=True)` gives it."""
 
     async def write(self, data: bytes) -> None:
         """Send bytes to its standard input."""

@@ -1,7 +1,9 @@
-"""Write a circuit down: the one canonical form that the engine reads and whose hash is the circuit's name.
+"""Write a circuit down: the one canonical form that the engine reads and whose hash is the
+circuit's name.
 
-In: a `Circuit`. Out: a `Program`, ASCII JSON without spaces and with sorted keys; templates hold each component once,
-with its rows and its tape, blocks say how they are laid out. `circuit_hash = SHA-256(text)`.
+In: a `Circuit`. Out: a `Program`, ASCII JSON without spaces and with sorted keys; templates hold
+each component once, with its rows and its tape, blocks say how they are laid out. `circuit_hash =
+SHA-256(text)`.
 """
 
 from __future__ import annotations

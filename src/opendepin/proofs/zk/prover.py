@@ -1,23 +1,20 @@
-"""What operators and attesters ask of the engine: keys, proofs, verification, and field roots of readings."""
+"""What operators and attesters ask of the engine: keys, proofs, verification, and field roots of
+readings.
+"""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from opendepin.core.errors import EncodingRejected
 from opendepin.core.journey import Reading
 from opendepin.proofs.errors import EngineFault, KeysRefused
 from opendepin.proofs.zk.assembly import PUBLIC, Assembled
 from opendepin.proofs.zk.engine import Engine
 from opendepin.proofs.zk.field import pack, unpack
-from opendepin.proofs.zk.keys import Keys, VerificationKey, keys_of, require_usable
+from opendepin.proofs.zk.keys import Keys, keys_of, require_usable
 from opendepin.proofs.zk.pipe import Answer
-from opendepin.proofs.zk.rule import lanes
-
-PROOF_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -36,20 +33,21 @@ class Prover:
     """An engine with a directory of keys."""
 
     def __init__(self, engine: Engine, keys_dir: Path, *, network_is_local: bool) -> None:
-        self._engine, self._keys_dir = engine, keys_dir
+        self.engine, self._keys_dir = engine, keys_dir
         self._network_is_local = network_is_local
 
     async def keys(self, assembled: Assembled) -> Keys:
-        """Load a circuit and its keys, which are made on first use (development keys) and cached by circuit hash.
+        """Load a circuit and its keys, which are made on first use (development keys) and cached by
+        circuit hash.
 
         Raises:
-            KeysRefused: code `development-keys` off a local network; `keys-refused` when the files were altered.
-            EngineFault: the engine failed.
+            KeysRefused: code `development-keys` off a local network; `keys-refused` when the files
+            were altered. EngineFault: the engine failed.
         """
         program = assembled.program
-        await self._engine.call("load", program.text)
+        await self.engine.call("load", program.text)
         try:
-            answer = await self._engine.call(
+            answer = await self.engine.call(
                 "setup", circuit=program.hash.hex(), path=str(self._keys_dir)
             )
         except EngineFault as error:
@@ -84,29 +82,8 @@ class Prover:
             raw, tuple(unpack(public)), answer.header["witness_s"], answer.header["prove_s"]
         )
 
-    async def verify(self, vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
-        """Say whether a proof verifies under a verification key; needs no circuit and no other key."""
-        if len(public) != len(vk.inputs) - 1:
-            return False
-        try:
-            answer = await self._engine.call("verify", vk.raw, proof, pack(public))
-        except OverflowError:
-            return False
-        return answer.header.get("ok") is True
-
-    async def field_root(self, readings: Sequence[Reading], depth: int) -> int:
-        """Return the field root of readings, computed natively (14,000 readings a second and core)."""
-        try:
-            packed = b"".join(struct.pack("<4Q", *lanes(reading)) for reading in readings)
-        except struct.error as error:
-            raise EncodingRejected(
-                f"a lane is no 64-bit integer: {error}", code="field-element"
-            ) from error
-        answer = await self._engine.call("field_root", packed, depth=depth)
-        return unpack(answer.blobs[0])[0]
-
     async def _prove(self, assembled: Assembled, statement: int, given: bytes) -> Answer:
         public = {PUBLIC[0]: str(statement)}
-        return await self._engine.call(
+        return await self.engine.call(
             "prove", given, circuit=assembled.program.hash.hex(), public=public
         )

@@ -1,4 +1,6 @@
-"""A rule: the function that turns one segment's readings into a program's outputs, with its capacity."""
+"""A rule: the function that turns one segment's readings into a program's outputs, with its
+capacity.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Solve and check a circuit in plain Python: the reference that the engine's answers are compared with.
+"""Solve and check a circuit in plain Python: the reference that the engine's answers are compared
+with.
 
-`solve` runs the tapes; `violation` looks at the constraints alone and knows nothing of how wires were computed.
+`solve` runs the tapes; `violation` looks at the constraints alone and knows nothing of how wires
+were computed.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ class Violation(NamedTuple):
 
 
 def solve(circuit: Circuit, given: Sequence[int], public: Mapping[str, int]) -> list[int]:
-    """Return every wire's value; the constraints may still be broken if the inputs are outside their ranges."""
+    """Return every wire's value; the constraints may still be broken if the inputs are outside
+    their ranges.
+    """
     if len(given) != len(circuit.given):
         raise RuleBroken(f"{len(given)} inputs given where {len(circuit.given)} are due")
     wires = [0] * circuit.wires

@@ -1,7 +1,8 @@
 """Record one component: its constraints, and the flat tape that computes its wires.
 
-In: gadget calls on a `Trace`. Out: a sealed `Template` that `circuit.py` replicates. Every wire is made by a tape step.
-`product` and `wire` constrain what they make; the `advise_*` steps do not, and only gadgets may use them.
+In: gadget calls on a `Trace`. Out: a sealed `Template` that `circuit.py` replicates. Every wire is
+made by a tape step. `product` and `wire` constrain what they make; the `advise_*` steps do not, and
+only gadgets may use them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.zk.linear import Linear, Terms
 
 _INPUT, _WIRE, _TEMPORARY = 1, 1 << 24, 1 << 48
-"""Where each kind of register is numbered from while a trace is open; sealing renumbers them densely."""
+"""Where each kind of register is numbered from while a trace is open; sealing renumbers them
+densely.
+"""
 
 
 class Op(IntEnum):
@@ -50,7 +53,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Template:
-    """A sealed component. Local numbering: 0 = one, inputs from 1, then own wires, then temporaries."""
+    """A sealed component. Local numbering: 0 = one, inputs from 1, then own wires, then
+    temporaries.
+    """
 
     name: str
     inputs: int
@@ -119,12 +124,16 @@ class Trace:
         return Linear({wire: 1})
 
     def advise_product_sum(self, left: Linear, right: Linear, factor: int, rest: Linear) -> Linear:
-        """Make a wire with left · right · factor + rest and NO constraint: the gadget must constrain it."""
+        """Make a wire with left · right · factor + rest and NO constraint: the gadget must
+        constrain it.
+        """
         product = Linear({}, {self._temporary(Op.PRODUCT, left.recipe, right.recipe): 1})
         return self.advise_value(product * factor + rest)
 
     def advise_bits(self, value: Linear, width: int) -> list[Linear]:
-        """Make `width` wires with the lowest bits and NO constraint: the gadget must constrain them."""
+        """Make `width` wires with the lowest bits and NO constraint: the gadget must constrain
+        them.
+        """
         wires = [self._wire() for _ in range(width)]
         self._step(Op.BITS, wires[0], value.recipe, width=width)
         return [Linear({wire: 1}) for wire in wires]
@@ -136,12 +145,14 @@ class Trace:
         return Linear({wire: 1})
 
     def output(self, value: Linear) -> int:
-        """Offer a value to other components, on a wire of its own if it has none; returns the output's number."""
+        """Offer a value to other components, on a wire of its own if it has none; returns the
+        output's number.
+        """
         self._outputs.append(self._wire_of(value))
         return len(self._outputs) - 1
 
     def seal(self) -> Template:
-        """Close the trace: number everything densely and put every combination in canonical order."""
+        """Close the trace: number everything densely, put combinations in canonical order."""
         wires_from, temporaries_from = 1 + self._inputs, 1 + self._inputs + self._wires
 
         def local(register: int) -> int:

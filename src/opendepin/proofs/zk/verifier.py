@@ -1,8 +1,9 @@
-"""Write the Groth16 verifier contract (Vyper 0.4.3) of one program: its key and the range of each output.
+"""Write the Groth16 verifier contract (Vyper 0.4.3) of one program: its key and the range of each
+output.
 
 In: a verification key and the outputs' maxima. Out: source text. The pairing equation is checked as
-e(A, B) · e(alpha, -beta) · e(inputs, -gamma) · e(C, -delta) = 1, with beta, gamma and delta stored negated, so that
-the proof's points go through exactly as the prover wrote them.
+e(A, B) · e(alpha, -beta) · e(inputs, -gamma) · e(C, -delta) = 1, with beta, gamma and delta stored
+negated, so that the proof's points go through exactly as the prover wrote them.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def verifier(keys: Keys, maxima: Sequence[int]) -> Verifier:
         RuleBroken: the key is for another number of public inputs, or a maximum is not below r.
     """
     if len(keys.vk.inputs) != PUBLIC_INPUTS + 1:
-        raise RuleBroken(f"the key has {len(keys.vk.inputs) - 1} public inputs, not {PUBLIC_INPUTS}")
+        raise RuleBroken(
+            f"the key has {len(keys.vk.inputs) - 1} public inputs, not {PUBLIC_INPUTS}"
+        )
     if not 1 <= len(maxima) <= MAX_OUTPUTS or any(not 0 <= each < FIELD_MODULUS for each in maxima):
         raise RuleBroken(f"1..{MAX_OUTPUTS} outputs with maxima below r are due")
     layout = runs(maxima)
@@ -97,7 +100,9 @@ def verifier(keys: Keys, maxima: Sequence[int]) -> Verifier:
 def _title(keys: Keys) -> str:
     lines = [f"# Circuit {keys.circuit.hex()}", f"# Verification key {keys.vk.hash.hex()}"]
     if keys.development:
-        lines.append("# DEVELOPMENT KEY: one party made it and can forge proofs. Local networks only.")
+        lines.append(
+            "# DEVELOPMENT KEY: one party made it and can forge proofs. Local networks only."
+        )
     return "\n".join(lines)
 
 
@@ -127,7 +132,7 @@ def _accumulate() -> str:
 
 
 def _horner(layout: Sequence[Run]) -> str:
-    """Write the loops over the outputs, last to first: check each against its maximum, fold it in."""
+    """Write the loops over the outputs, last to first: check each, fold it in."""
     lines: list[str] = []
     end = sum(run.length for run in layout)
     for number, run in enumerate(reversed(layout)):
@@ -163,7 +168,7 @@ _SOURCE = '''\
 R: constant(uint256) = {modulus}
 OUTPUTS: constant(uint256) = {count}
 PROOF_BYTES: constant(uint256) = 256
-PAIRING_GAS: constant(uint256) = 300_000  # a refusing precompile eats all it is given; its price is 181,000
+PAIRING_GAS: constant(uint256) = 300_000  # the price is 181,000; a refusing precompile eats all
 {constants}
 
 
@@ -179,10 +184,9 @@ def output_count() -> uint256:
 @external
 @view
 def verify(proof: uint256[8], inputs: uint256[{inputs}]) -> bool:
-    """
-    @notice Whether a proof verifies for the public inputs; false, never a revert, for anything else.
-    @param proof A.x A.y B.x.im B.x.re B.y.im B.y.re C.x C.y
-    @param inputs statement, evaluation, field root
+    """ @notice Whether a proof verifies for the public inputs; false, never a revert, for anything
+    else. @param proof A.x A.y B.x.im B.x.re B.y.im B.y.re C.x C.y @param inputs statement,
+    evaluation, field root
     """
     return self._verify(proof, inputs)
 
@@ -195,10 +199,11 @@ def check(
     outputs: DynArray[uint256, {bound}],
     proof: Bytes[2048],
 ) -> bool:
-    """
-    @notice Whether `proof` shows that the program gives exactly `outputs` over the readings under `field_root`.
-    @dev `statement` must contain the hash of `outputs` and must be computed by the caller from its own storage.
-         The exact length and each output's range come first: otherwise out + R or a trailing zero would pass.
+    """ @notice Whether `proof` shows that the program gives exactly `outputs` over the readings
+    under `field_root`. @dev `statement` must contain the hash of `outputs` and must be computed by
+    the caller from its own storage.
+         The exact length and each output's range come first: otherwise out + R or a trailing zero
+         would pass.
     """
     if len(outputs) != OUTPUTS or len(proof) != PROOF_BYTES:
         return False
