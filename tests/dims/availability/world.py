@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from opendepin.core import chunks, merkle, message, poseidon
-from opendepin.core.batch import BatchHeader, SegmentBody, encode_body, segments_root
-from opendepin.core.coverage import Coverage, Step
+from opendepin.core import merkle, message, poseidon
+from opendepin.core.batch import BatchHeader, Segment, SegmentBody, encode_body, segments_root
 from opendepin.core.errors import Rejected
 from opendepin.core.group import Group, GroupHeader
 from opendepin.core.identity import KeyChange, Status
@@ -17,6 +17,8 @@ from opendepin.core.journey import Batched, Reading
 from opendepin.core.keys import Key
 from opendepin.core.readings import ProjectRules, check_segment, group_leaves
 from opendepin.core.schema import Field, Schema
+from opendepin.dims.availability.adapters.reed_solomon import ReedSolomon
+from opendepin.dims.availability.ports import Code
 
 NETWORK = bytes(range(32))
 SEQUENCER = Key.from_seed(b"sequencer")
@@ -26,6 +28,7 @@ STRANGER = Key.from_seed(b"stranger")
 STORES = tuple(Key.from_seed(b"store %d" % i) for i in range(4))
 THRESHOLD = 3
 DATA_CHUNKS = 16
+CODE = ReedSolomon(DATA_CHUNKS)
 GATEWAYS = frozenset({GATEWAY.address, OTHER_GATEWAY.address})
 IDENTITY_BLOCK = 10
 START_S = 1_700_000_000
@@ -143,13 +146,13 @@ def sealed(
     bodies: Sequence[SegmentBody],
     before: BatchHeader | None = None,
     signer: Key = SEQUENCER,
-    data_chunks: int = DATA_CHUNKS,
-    **over: object,
+    code: Code = CODE,
+    **over: Any,
 ) -> Batched:
     """Seal bodies as an honest sequencer does, then put `over` into the header before signing
     it.
     """
-    segments = []
+    segments: list[Segment] = []
     for body in bodies:
         rules = world.rules(body.project)
         checked = check_segment(body, GATEWAYS, rules, world.history)
@@ -157,16 +160,16 @@ def sealed(
             0 if rules.value_field is None else world.field_root(checked.readings, rules.capacity)
         )
         segments.append(checked.segment(root))
-    return resealed(segments, encode_body(bodies), before, signer, data_chunks, **over)
+    return resealed(segments, encode_body(bodies), before, signer, code, **over)
 
 
 def resealed(
-    segments: Sequence[object],
+    segments: Sequence[Segment],
     body: bytes,
     before: BatchHeader | None = None,
     signer: Key = SEQUENCER,
-    data_chunks: int = DATA_CHUNKS,
-    **over: object,
+    code: Code = CODE,
+    **over: Any,
 ) -> Batched:
     """Sign a header over any segments and body."""
     header = BatchHeader(
@@ -174,7 +177,7 @@ def resealed(
         before.number + 1 if before else 1,
         before.hash() if before else NETWORK,
         segments_root(segments),
-        chunks.encode(body, data_chunks).data_root,
+        code.encode(body).data_root,
         len(body),
         before.time + 1 if before else START_S,
     )
@@ -189,11 +192,4 @@ def chain(world: World, count: int, messages: int = 4) -> list[Batched]:
     for _ in range(count):
         bodies = [SegmentBody(p, (world.group(messages, p),)) for p in world.projects]
         found.append(sealed(world, bodies, found[-1].header if found else None))
-    return found
-
-
-def covering(batches: Sequence[Batched]) -> Coverage:
-    """An empty coverage; honest batches are applied by whoever is tested."""
-    found = Coverage()
-    found.apply(Step(found))
     return found

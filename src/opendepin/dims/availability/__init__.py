@@ -1,0 +1,1 @@
+"""Availability: batches are checked, attested, kept in chunks, sampled and read back."""

@@ -1,0 +1,1 @@
+"""What fills the ports of the availability room."""
