@@ -16,8 +16,8 @@ from .interfaces import IOperators
 from .interfaces import IPrograms
 from .interfaces import IProjects
 from .interfaces import ISettlement
-from .interfaces import IVerifier
 from .modules import digests
+from .modules import encoded_outputs
 from .modules import pay_tree
 from .modules import task_records
 
@@ -40,11 +40,6 @@ MAX_WINDOW: constant(uint256) = 30 * 86_400
 
 # How many block hashes the EVM serves.
 HASHES: constant(uint256) = 256
-
-# What a project's contract may use, always given in full, and how much of its answer is read.
-CALLBACK_GAS: constant(uint256) = 1_000_000
-CALLBACK_GAS_NEEDED: constant(uint256) = 1_070_000
-MAX_REASON: constant(uint256) = 256
 
 network_id: public(immutable(bytes32))
 inbox: public(immutable(address))
@@ -195,7 +190,8 @@ def settle(task: bytes32, outputs: DynArray[uint256, 256], proof: Bytes[2048]):
     program: bytes32 = task_records.tasks[task].program
     terms: IPrograms.Terms = staticcall IPrograms(programs).terms(project, program)
     assert len(outputs) == terms.output_count, "outputs"
-    outputs_hash: bytes32 = keccak256(abi_encode(outputs))
+    encoded: Bytes[encoded_outputs.MAX_ENCODED] = encoded_outputs.encode(outputs)
+    outputs_hash: bytes32 = keccak256(encoded)
     field_root: uint256 = task_records.tasks[task].field_root
     count: uint256 = task_records._count(origin)
     statement: uint256 = digests.statement(
@@ -209,9 +205,7 @@ def settle(task: bytes32, outputs: DynArray[uint256, 256], proof: Bytes[2048]):
         outputs_hash,
         producer,
     )
-    assert staticcall IVerifier(terms.verifier).check(
-        statement, field_root, outputs, proof
-    ), "proof"
+    assert encoded_outputs.check(terms.verifier, statement, field_root, encoded, proof), "proof"
     pay_root: bytes32 = empty(bytes32)
     units: uint256 = 0
     pay_root, units = pay_tree.root(task, outputs, terms.pay_offset, terms.pay_count, count)
@@ -234,7 +228,7 @@ def settle(task: bytes32, outputs: DynArray[uint256, 256], proof: Bytes[2048]):
         burned=burned,
         refunded=refunded,
     )
-    self._call_back(task, terms.callback, outputs)
+    self._call_back(task, terms.callback, encoded)
 
 
 @external
@@ -304,11 +298,12 @@ def retry_callback(task: bytes32, outputs: DynArray[uint256, 256]):
     duty: uint256 = task_records.tasks[task].duty
     assert task_records._state(duty) == task_records.SETTLED, "state"
     assert duty & task_records.CALLBACK_DONE == 0, "called"
-    assert keccak256(abi_encode(outputs)) == task_records.tasks[task].outputs_hash, "outputs"
+    encoded: Bytes[encoded_outputs.MAX_ENCODED] = encoded_outputs.encode(outputs)
+    assert keccak256(encoded) == task_records.tasks[task].outputs_hash, "outputs"
     project: uint64 = task_records._project(task_records.tasks[task].origin)
     program: bytes32 = task_records.tasks[task].program
     terms: IPrograms.Terms = staticcall IPrograms(programs).terms(project, program)
-    self._call_back(task, terms.callback, outputs)
+    self._call_back(task, terms.callback, encoded)
 
 
 @internal
@@ -321,27 +316,19 @@ def _draw_seed(opened: uint256) -> bytes32:
 
 
 @internal
-def _call_back(task: bytes32, callback: address, outputs: DynArray[uint256, 256]):
+def _call_back(task: bytes32, callback: address, encoded: Bytes[encoded_outputs.MAX_ENCODED]):
     # The project's contract can fail, burn its gas or answer at length: nothing of the task changes.
-    # Whoever sends the transaction cannot make it fail by giving too little gas.
     success: bool = True
-    reason: Bytes[MAX_REASON] = b""
+    reason: Bytes[encoded_outputs.MAX_REASON] = b""
     if callback != empty(address):
         origin: uint256 = task_records.tasks[task].origin
-        assert msg.gas >= CALLBACK_GAS_NEEDED, "gas"
-        success, reason = raw_call(
+        success, reason = encoded_outputs.deliver(
             callback,
-            abi_encode(
-                task,
-                task_records._project(origin),
-                task_records._batch(origin),
-                task_records._segment_index(origin),
-                outputs,
-                method_id=method_id("on_result(bytes32,uint64,uint64,uint256,uint256[])"),
-            ),
-            max_outsize=MAX_REASON,
-            gas=CALLBACK_GAS,
-            revert_on_failure=False,
+            task,
+            task_records._project(origin),
+            task_records._batch(origin),
+            task_records._segment_index(origin),
+            encoded,
         )
     if success:
         task_records.tasks[task].duty |= task_records.CALLBACK_DONE

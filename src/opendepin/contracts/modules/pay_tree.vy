@@ -7,7 +7,7 @@
 """
 
 PAY_DOMAIN: constant(bytes32) = keccak256("opendepin/pay/1")
-MAX_LEAVES: constant(uint256) = 256
+MAX_PAIRS: constant(uint256) = 128
 MAX_DEPTH: constant(uint256) = 8
 
 
@@ -30,25 +30,41 @@ def root(
     most: uint256,
 ) -> (bytes32, uint256):
     """
-    @notice Return the root over `count` leaves and the sum of their units, at most `most`. No sum here can overflow:
-         256 units of at most 2**32, indices below 512.
+    @notice Return the root over `count` leaves, at least one, and the sum of their units, at most `most`.
+    @dev `most` is below 2**32, so no sum here can overflow. Leaves are hashed in pairs: an array access
+        costs as much as half a hash.
     """
-    level: bytes32[MAX_LEAVES] = empty(bytes32[MAX_LEAVES])
+    level: bytes32[MAX_PAIRS] = empty(bytes32[MAX_PAIRS])
     total: uint256 = 0
-    for i: uint256 in range(count, bound=MAX_LEAVES):
-        units: uint256 = outputs[unsafe_add(offset, i)]
+    width: uint256 = count >> 1
+    for i: uint256 in range(width, bound=MAX_PAIRS):
+        even: uint256 = i << 1
+        odd: uint256 = unsafe_add(even, 1)
+        units: uint256 = outputs[unsafe_add(offset, even)]
+        others: uint256 = outputs[unsafe_add(offset, odd)]
+        assert units <= most and others <= most, "units"
+        total = unsafe_add(total, unsafe_add(units, others))
+        level[i] = keccak256(
+            abi_encode(
+                keccak256(abi_encode(PAY_DOMAIN, task, even, units)),
+                keccak256(abi_encode(PAY_DOMAIN, task, odd, others)),
+            )
+        )
+    if count & 1 == 1:
+        place: uint256 = unsafe_sub(count, 1)
+        units: uint256 = outputs[unsafe_add(offset, place)]
         assert units <= most, "units"
         total = unsafe_add(total, units)
-        level[i] = keccak256(abi_encode(PAY_DOMAIN, task, i, units))
+        level[width] = keccak256(abi_encode(PAY_DOMAIN, task, place, units))
+        width = unsafe_add(width, 1)
     assert total <= most, "units"
-    width: uint256 = count
     for depth: uint256 in range(MAX_DEPTH):
         if width == 1:
             break
         half: uint256 = width >> 1
-        for i: uint256 in range(half, bound=MAX_LEAVES // 2):
+        for i: uint256 in range(half, bound=MAX_PAIRS):
             left: uint256 = i << 1
-            level[i] = keccak256(concat(level[left], level[unsafe_add(left, 1)]))
+            level[i] = keccak256(abi_encode(level[left], level[unsafe_add(left, 1)]))
         if width & 1 == 1:
             level[half] = level[unsafe_sub(width, 1)]
             half = unsafe_add(half, 1)
@@ -74,9 +90,9 @@ def root_of_path(
         if at ^ 1 <= last:
             assert used < len(path), "path"
             if at & 1 == 1:
-                reached = keccak256(concat(path[used], reached))
+                reached = keccak256(abi_encode(path[used], reached))
             else:
-                reached = keccak256(concat(reached, path[used]))
+                reached = keccak256(abi_encode(reached, path[used]))
             used += 1
         at >>= 1
         last >>= 1
