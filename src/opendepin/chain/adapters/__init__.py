@@ -1,0 +1,3 @@
+"""Engines that stand behind `chain.ports.ExecutionEngine`, and the proxy in front of the
+embedded one.
+"""

@@ -1,0 +1,333 @@
+"""The embedded Layer 1: anvil as our child, its state kept so that kill -9 loses seconds at most.
+
+In: chain id and genesis money. Out: an `ExecutionEngine` that goes on from the newest good copy at
+every start. anvil's own state file is truncated in place, so we do not use it: we ask for a dump,
+check it, write it atomically and keep two copies. *Final* is what both copies hold and what lies
+`finality_depth` blocks deep: the newest copy may rot, and nothing final is lost. Later blocks may
+go, which every reader sees as a reorg. Traps and figures: docs/decisions/0010-embedded-l1.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from opendepin.chain import storage
+from opendepin.chain.adapters.copies import Copies, Copy
+from opendepin.chain.client import ChainClient
+from opendepin.chain.errors import EngineFailed, EngineMissing, NodeAway
+from opendepin.chain.jsonrpc import Rpc
+from opendepin.chain.ports import Capabilities, Final
+from opendepin.core.errors import DepinError
+from opendepin.runtime import processes
+from opendepin.runtime.clock import Clock
+from opendepin.runtime.disk import write_atomic
+from opendepin.runtime.errors import ChildFailed
+from opendepin.runtime.net import LOOPBACK, first_free
+from opendepin.runtime.service import Stop
+
+VERSION = "1.7.1"
+LABEL = "embedded development L1"
+HARDFORK = "osaka"
+READY_TIMEOUT_S = 15.0
+STALL_TIMEOUT_S = 20.0
+"""An engine that makes no block for this long is killed and started again."""
+COPY_SHARE = 20
+"""The next copy waits at least this many times as long as the last one took."""
+GENESIS_GAS_LIMIT = 30_000_000
+PROBE = bytes(20)
+"""Account whose proof is compared with the header's state root after a restore."""
+
+
+@dataclass(frozen=True)
+class AnvilConfig:
+    """What an embedded Layer 1 is started with."""
+
+    home: Path
+    """Folder of its own."""
+    chain_id: int
+    alloc: Mapping[bytes, int]
+    """Money at genesis: address → wei."""
+    binary: Path | None = None
+    """The program; found by `find_anvil` without it."""
+    roots: tuple[Path, ...] = ()
+    """Folders whose `node_modules` may hold the program."""
+    block_time_s: int = 1
+    finality_depth: int = 2
+    """Blocks above a final one, at least."""
+    copy_interval_s: float = 1.0
+
+
+def find_anvil(roots: Sequence[Path]) -> Path:
+    """Return the program: from a `node_modules` in or above one of `roots`, else from the PATH.
+
+    Raises:
+        EngineMissing: it is nowhere.
+    """
+    for root in roots:
+        for folder in (root, *root.parents):
+            for found in sorted(folder.glob("node_modules/@foundry-rs/anvil-*/bin/anvil")):
+                return found
+    on_path = shutil.which("anvil")
+    if on_path is None:
+        raise EngineMissing(
+            "the embedded L1 needs anvil, which is not installed: run `make setup` in the "
+            "checkout, "
+            f"or install Foundry {VERSION} so that `anvil` is on PATH"
+        )
+    return Path(on_path)
+
+
+async def check_version(binary: Path) -> None:
+    """Check that the program is the one version we know the traps of.
+
+    Raises:
+        EngineMissing: it does not run, or is another version.
+    """
+    try:
+        done = await asyncio.to_thread(processes.run_once, [str(binary), "--version"])
+    except ChildFailed as error:
+        raise EngineMissing(f"{binary} does not run: {error}", code="engine-broken") from error
+    words = done.stdout.decode(errors="replace").split()
+    if VERSION not in words:
+        said = " ".join(words[:3]) or "nothing"
+        raise EngineMissing(
+            f"{binary} is not anvil {VERSION}: it says {said}", code="engine-version"
+        )
+
+
+@dataclass
+class AnvilEngine:
+    """One anvil under our care; implements `ports.ExecutionEngine`."""
+
+    config: AnvilConfig
+    http: httpx.AsyncClient
+    clock: Clock
+    log: Any
+    restarts: int = 0
+    """How often the engine was started again after its death."""
+    _child: processes.Child | None = None
+    _port: int = 0
+    _final: Final | None = None
+    _floor: int = 0
+    """Final at least: what two copies held at the start."""
+    _keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """No consensus; proofs at the newest block alone."""
+        return Capabilities(bft_finality=False, historical_proofs=False, label=LABEL)
+
+    @property
+    def rpc_url(self) -> str:
+        """The private address; the port changes with every start."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return None if self._child is None else self._child.pid
+
+    @property
+    def serving(self) -> bool:
+        """Whether requests can be passed on now."""
+        return self._child is not None and self._final is not None
+
+    @property
+    def client(self) -> ChainClient:
+        """A client of the private address, without patience."""
+        return ChainClient(self._rpc())
+
+    def _rpc(self) -> Rpc:
+        return Rpc(self.rpc_url, self.http, self.clock, patience_s=0.0)
+
+    async def start(self) -> None:
+        """Start from the newest good copy, or from genesis before there was one; see the port."""
+        binary = self.config.binary or find_anvil(self.config.roots)
+        await check_version(binary)
+        copies = Copies(self.config.home)
+        kept = copies.good()
+        self._floor = kept[-1].height if len(kept) > 1 or copies.lost else 0
+        if not kept:
+            await self._start_from_genesis(binary, copies)
+        elif not await self._start_from_any(binary, copies, kept):
+            raise EngineFailed(
+                f"no copy in {self.config.home} starts: restore the folder from a backup"
+            )
+        await self.keep()
+        copies.mark_started()
+
+    async def _start_from_genesis(self, binary: Path, copies: Copies) -> None:
+        if copies.was_started:
+            raise EngineFailed(
+                f"{self.config.home} had a chain, but no copy of its state is good: restore the "
+                "folder from a backup, or delete the whole network"
+            )
+        path = self.config.home / "genesis.json"
+        if not path.exists():
+            write_atomic(
+                path, genesis_json(self.config.chain_id, self.config.alloc, self.clock.now_s())
+            )
+        await self._spawn(binary, ["--init", str(path)])
+
+    async def _start_from_any(self, binary: Path, copies: Copies, kept: Sequence[Copy]) -> bool:
+        for copy in kept:
+            state = copies.unpack(copy)
+            try:
+                await self._spawn(binary, ["--load-state", str(state)])
+                await self._check_restored(copy)
+            except (DepinError, ChildFailed) as error:
+                self.log.error("copy-refused", height=copy.height, error=str(error))
+                await self._end()
+                copies.set_aside(copy)
+            else:
+                self.log.info("restored", height=copy.height)
+                return True
+            finally:
+                state.unlink(missing_ok=True)
+        return False
+
+    async def _spawn(self, binary: Path, how: Sequence[str]) -> None:
+        """Start the child and wait until it answers."""
+        self._port = first_free(0)
+        fixed = [
+            "--host",
+            LOOPBACK,
+            "--accounts",
+            "0",
+            "--hardfork",
+            HARDFORK,
+            "--prune-history",
+            "--quiet",
+        ]
+        chosen = {
+            "--port": self._port,
+            "--chain-id": self.config.chain_id,
+            "--block-time": self.config.block_time_s,
+            "--cache-path": self.config.home / "cache",
+        }
+        argv = [str(binary), *fixed, *(str(part) for row in chosen.items() for part in row), *how]
+        self._child = child = await processes.spawn("anvil", argv, cwd=self.config.home)
+        until = self.clock.monotonic() + READY_TIMEOUT_S
+        while True:
+            try:
+                found = await self.client.chain_id()
+            except NodeAway:
+                if child.returncode is not None or self.clock.monotonic() > until:
+                    tail = " | ".join(child.stderr_tail) or "no message"
+                    raise EngineFailed(
+                        f"anvil did not start (exit code {child.returncode}): {tail}"
+                    ) from None
+                await self.clock.sleep(0.02)
+            else:
+                break
+        if found != self.config.chain_id:
+            raise EngineFailed(f"chain {found} answers on our port, {self.config.chain_id} is due")
+
+    async def _check_restored(self, copy: Copy) -> None:
+        """Check that the chain goes on from the copy's block and that its state is the header's."""
+        header = await self.client.block(copy.height)
+        if header is None or not header.hash.startswith(copy.hash_start):
+            raise EngineFailed(f"block {copy.height} is not the one that was kept")
+        newest = await self.client.prove({PROBE: []})
+        storage.verify_account_proof(
+            newest.header.state_root, PROBE, newest.contracts[0].account_nodes
+        )
+
+    async def head(self) -> int:
+        """Return the height of the newest block."""
+        return await self.client.block_number()
+
+    async def finalized_head(self) -> Final:
+        """Return the newest final block, as of the last copy."""
+        if self._final is None:
+            raise NodeAway("the L1 is being started")
+        return self._final
+
+    async def keep(self) -> None:
+        """Take a copy of the state now and move finality on."""
+        async with self._keeping:
+            dump = bytes.fromhex((await self._rpc().call("anvil_dumpState"))[2:])
+            copies = Copies(self.config.home)
+            height = await asyncio.to_thread(copies.height_of, dump)
+            header = await self.client.block(height)
+            if header is None:
+                raise EngineFailed(
+                    f"the dump ends at block {height}, which the engine does not have"
+                )
+            kept = await asyncio.to_thread(copies.keep, dump, height, header.hash)
+            both = kept[-1].height if len(kept) > 1 else 0
+            head = await self.head()
+            final = max(self._floor, min(both, head - self.config.finality_depth), 0)
+            block = await self.client.block(final)
+            if block is not None and (self._final is None or final > self._final.height):
+                self._final = Final(final, block.hash, LABEL)
+
+    async def run(self, stop: Stop) -> None:
+        """Take copies, and start the engine again whenever it dies or stalls, until the stop."""
+        moved, height = self.clock.monotonic(), -1
+        while not stop.is_set():
+            begun = self.clock.monotonic()
+            try:
+                if (now := await self.head()) != height:
+                    moved, height = begun, now
+                    await self.keep()
+                elif begun - moved > STALL_TIMEOUT_S:
+                    raise NodeAway(f"no block for {STALL_TIMEOUT_S} s")
+            except DepinError as error:
+                self.log.error("engine-died", error=str(error))
+                await self._again()
+                moved = self.clock.monotonic()
+            took = self.clock.monotonic() - begun
+            await stop.sleep(
+                max(self.config.copy_interval_s - took, COPY_SHARE * took * (took > 0.05), 0.05)
+            )
+
+    async def _again(self) -> None:
+        self._final, self.restarts = None, self.restarts + 1
+        await self._end()
+        await self.start()
+
+    async def stop(self) -> None:
+        """Keep the newest state and end."""
+        if self._child is not None and self._child.returncode is None:
+            try:
+                await self.keep()
+            except DepinError as error:
+                self.log.error("last-copy-failed", error=str(error))
+        self._final = None
+        await self._end()
+
+    async def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            await child.wait()
+
+
+def genesis_json(chain_id: int, alloc: Mapping[bytes, int], time_s: int) -> bytes:
+    """Return anvil's genesis file. The time must be now: block times go on from it, one second a
+    block.
+    """
+    zero = "0x" + "00" * 32
+    value = {
+        "config": {"chainId": chain_id},
+        "nonce": "0x0",
+        "timestamp": hex(time_s),
+        "extraData": "0x",
+        "gasLimit": hex(GENESIS_GAS_LIMIT),
+        "difficulty": "0x0",
+        "mixHash": zero,
+        "coinbase": "0x" + "00" * 20,
+        "alloc": {
+            "0x" + address.hex(): {"balance": hex(wei)} for address, wei in sorted(alloc.items())
+        },
+    }
+    return json.dumps(value, indent=1).encode()
