@@ -47,6 +47,11 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def pause(seconds: float) -> None:
+    """Wait for this many seconds where no event loop runs: in commands, never in services."""
+    time.sleep(seconds)
+
+
 class ManualClock:
     """A clock that moves only when told: for tests and replays."""
 

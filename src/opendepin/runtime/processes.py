@@ -213,6 +213,27 @@ def run_once(
         raise ChildFailed(f"{argv[0]} did not run: {error}", code="child-start") from error
 
 
+def detach(argv: Sequence[str], log_file: Path) -> int:
+    """Start a process that outlives us, in a session of its own; its output goes to a file. Gives its pid.
+
+    Raises:
+        ChildFailed: the program cannot be started.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log:
+        try:
+            started = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ChildFailed(f"cannot start {argv[0]}: {error.strerror}", code="child-start") from error
+    return started.pid
+
+
 def alive(pid: int) -> bool:
     """Say whether a process with this id runs (a zombie does not)."""
     try:

@@ -1,0 +1,5 @@
+"""The `depin` command."""
+
+from opendepin.cli.app import main
+
+__all__ = ["main"]

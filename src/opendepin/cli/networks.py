@@ -1,0 +1,114 @@
+"""`depin up | down | status | logs | open`: one network's life."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from typing import Annotated, Any
+
+import typer
+
+from opendepin.cli.output import (
+    HomeOption,
+    JsonOption,
+    command,
+    home_of,
+    out,
+    print_json,
+    print_table,
+)
+from opendepin.network import control
+from opendepin.network.errors import NotRunning, UnknownRoom
+
+MAX_LOG_LINES = 10_000
+
+
+@command
+def up(home: HomeOption, json_: JsonOption = False) -> None:
+    """Start the network of this home and wait until it serves."""
+    place = home_of(home)
+
+    def progress(line: str) -> None:
+        if not json_:
+            out.print(line, markup=False)
+
+    state = control.up(place, progress)
+    if json_:
+        print_json(state)
+        return
+    for name, address in state["addresses"].items():
+        out.print(f"  {name:<12} {address}", markup=False)
+    out.print(f"page  {state['addresses'].get('explorer')}", markup=False)
+    out.print("next  depin device new   ·   depin status   ·   depin down", markup=False)
+
+
+@command
+def down(home: HomeOption, json_: JsonOption = False) -> None:
+    """Stop the network of this home; what was acknowledged is kept."""
+    stopped = control.down(home_of(home))
+    if json_:
+        print_json({"stopped": stopped})
+    else:
+        out.print("stopped" if stopped else "no network was running here")
+
+
+@command
+def status(home: HomeOption, json_: JsonOption = False) -> None:
+    """Show each service: state, process, restarts, what it counted."""
+    found = control.status(home_of(home))
+    if json_:
+        print_json(found)
+        return
+    rows = [
+        [name, row["state"], row["pid"], row["restarts"], row.get("address"), _counts(row)]
+        for name, row in found["services"].items()
+    ]
+    columns = ["service", "state", "pid", "restarts", "address", "counts"]
+    print_table(f"{found['network']} · {found['phase']}", columns, rows)
+    for label in found["labels"]:
+        out.print(f"  · {label}", markup=False, style="dim")
+
+
+def _counts(row: dict[str, Any]) -> str:
+    counts: dict[str, int] = row.get("counts") or {}
+    return "  ".join(f"{name} {count}" for name, count in list(counts.items())[:5])
+
+
+@command
+def logs(
+    home: HomeOption,
+    service: Annotated[
+        str | None, typer.Argument(help="One service; without it all, by time.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    trace: Annotated[
+        str | None, typer.Option(help="Only lines of one message id, task id or batch number.")
+    ] = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=MAX_LOG_LINES)] = 50,
+) -> None:
+    """Print structured logs (JSON lines)."""
+    place = home_of(home)
+    folder = place.root / "logs"
+    if not folder.is_dir():
+        raise NotRunning(f"no network was ever started here ({folder}): start it with `depin up`")
+    known = sorted(path.stem for path in folder.glob("*.jsonl"))
+    if service is not None and service not in known:
+        raise UnknownRoom(f"no logs of {service!r}: there are {', '.join(known)}")
+    files = [folder / f"{name}.jsonl" for name in ([service] if service else known)]
+    for row in control.tail(files, lines, follow=follow, trace=trace):
+        out.print(json.dumps(row, ensure_ascii=False), markup=False, soft_wrap=True)
+
+
+@command
+def open_page(
+    home: HomeOption,
+    path: Annotated[str, typer.Argument(help="A path of the page.")] = "/",
+) -> None:
+    """Open the page in a browser and print its address."""
+    address = home_of(home).addresses().get("explorer")
+    if address is None:
+        raise NotRunning("the explorer does not run: start the network with `depin up`")
+    url = address + "/" + path.lstrip("/")
+    out.print(url, markup=False)
+    if not webbrowser.open(url):
+        out.print("no browser opens here: follow the address above", style="dim")

@@ -1,0 +1,122 @@
+"""How every command speaks: tables for people, `--json` for programs, one form of error.
+
+Exit codes: 0 done, 1 we are broken, 2 you asked something wrong, 3 no network runs, 4 a check
+failed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from opendepin.core.errors import DepinError, Rejected
+from opendepin.network.errors import NotRunning
+from opendepin.network.home import Home, default_home
+
+EXIT_BROKEN, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_CHECK_FAILED = 1, 2, 3, 4
+ERROR_PAGE = "docs/reference/errors.md"
+
+P = ParamSpec("P")
+
+HomeOption = Annotated[
+    Path,
+    typer.Option(
+        "--home",
+        envvar="DEPIN_HOME",
+        help="Directory of the network.",
+        default_factory=default_home,
+        show_default="the user's data directory",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+
+class CheckFailed(Rejected):
+    """A check that was asked for does not hold; exit code 4."""
+
+    code = "check-failed"
+
+
+def home_of(path: Path) -> Home:
+    """Return the home at a path, made absolute."""
+    return Home(path.expanduser().resolve())
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under columns; numbers to the right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+    out.print(table)
+    if not rows:
+        out.print("nothing yet")
+
+
+def short(text: str, size: int = 10) -> str:
+    """Shorten a hex string for a table."""
+    return text if len(text) <= 2 * size else f"{text[: size + 2]}…{text[-4:]}"
+
+
+def value_of(figure: Any) -> Any:
+    """Return the value of an API figure `{value, unit, …}`, or the thing itself."""
+    return figure["value"] if isinstance(figure, dict) and "value" in figure else figure
+
+
+def print_error(error: DepinError) -> None:
+    """Print what, why and where to read more."""
+    what, _, fix = str(error).partition(": ")
+    err.print(f"[bold red]error[/] [{error.code}] ", end="", markup=True)
+    err.print(what if fix else str(error), markup=False)
+    if fix:
+        err.print(f"  {fix}", markup=False)
+    err.print(f"  more: {ERROR_PAGE}#{error.code}", markup=False, style="dim")
+
+
+def exit_code(error: DepinError) -> int:
+    """Return the exit code of an error."""
+    if isinstance(error, NotRunning):
+        return EXIT_NOT_RUNNING
+    if isinstance(error, CheckFailed):
+        return EXIT_CHECK_FAILED
+    return EXIT_USAGE if isinstance(error, Rejected) else EXIT_BROKEN
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Turn our errors into a message and an exit code; `--debug` shows the traceback instead."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except DepinError as error:
+            if DEBUG["on"]:
+                raise
+            print_error(error)
+            raise typer.Exit(exit_code(error)) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(130) from error
+
+    return guarded
+
+
+DEBUG = {"on": False}
+"""Whether `--debug` was given."""

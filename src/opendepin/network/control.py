@@ -1,0 +1,168 @@
+"""What the command line asks of a network as a whole: start, stop, state, logs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from opendepin.network.errors import NotRunning, StartFailed
+from opendepin.network.home import Home
+from opendepin.network.labels import labels
+from opendepin.runtime import settings
+from opendepin.runtime.clock import pause
+from opendepin.runtime.disk import lock_holder
+from opendepin.runtime.processes import alive, detach, signal_pid
+
+START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 60.0
+POLL_S = 0.2
+STATUS_TIMEOUT_S = 2.0
+
+
+def holder(home: Home) -> int | None:
+    """Return the pid of the supervisor that runs in this home, or None."""
+    lock = home.run / "lock"
+    return lock_holder(lock) if lock.exists() else None
+
+
+def up(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Start a detached supervisor when none runs; wait until every service serves.
+
+    Raises:
+        StartFailed: it ended, or was not ready in time; the text names the log.
+        SettingsRejected: `network.toml` holds something that is not allowed.
+    """
+    settings.write_default(home.settings)
+    settings.load(home.settings)
+    if holder(home) is None:
+        home.state_file.unlink(missing_ok=True)
+        log = home.root / "logs" / "supervisor.out"
+        command = [sys.executable, "-m", "opendepin.network", "supervise"]
+        pid = detach([*command, "--home", str(home.root)], log)
+        progress(f"starting in {home.root}")
+    else:
+        pid = holder(home) or 0
+        progress(f"a network already runs in {home.root} (process {pid})")
+    wait_ready(home, pid, progress)
+    return {"home": str(home.root), "addresses": home.addresses(), "pid": pid}
+
+
+def wait_ready(home: Home, pid: int, progress: Callable[[str], None]) -> None:
+    """Wait until the supervisor says that every service serves.
+
+    Raises:
+        StartFailed: see `up`.
+    """
+    seen: set[str] = set()
+    for _ in range(int(START_TIMEOUT_S / POLL_S)):
+        state = _state(home)
+        for name, row in state.get("services", {}).items():
+            if row["state"] == "ready" and name not in seen:
+                seen.add(name)
+                progress(f"  ✓ {name}")
+        if state.get("phase") == "ready":
+            return
+        if not alive(pid):
+            break
+        pause(POLL_S)
+    out = home.root / "logs" / "supervisor.out"
+    tail = out.read_text(errors="replace").strip().splitlines()[-3:] if out.exists() else []
+    raise StartFailed(f"the network did not start: {' | '.join(tail) or 'see'} ({out})")
+
+
+def down(home: Home) -> bool:
+    """Stop the supervisor and with it every service; False when none ran.
+
+    Raises:
+        StartFailed: it did not end in time.
+    """
+    pid = holder(home)
+    if pid is None:
+        return False
+    signal_pid(pid)
+    for _ in range(int(STOP_TIMEOUT_S / POLL_S)):
+        if not alive(pid):
+            return True
+        pause(POLL_S)
+    raise StartFailed(f"process {pid} did not stop in {STOP_TIMEOUT_S:.0f} s; see its log")
+
+
+def status(home: Home) -> dict[str, Any]:
+    """Return every service's state and counts.
+
+    Raises:
+        NotRunning: no network runs here.
+    """
+    if holder(home) is None:
+        raise NotRunning(f"no network runs in {home.root}: start it with `depin up`")
+    state, addresses = _state(home), home.addresses()
+    with httpx.Client(timeout=STATUS_TIMEOUT_S, trust_env=False) as http:
+        rows = {
+            name: row | {"address": addresses.get(name)} | _ask(http, addresses.get(name))
+            for name, row in state.get("services", {}).items()
+        }
+    chosen = settings.load(home.settings)
+    return {
+        "network": chosen.network.name,
+        "home": str(home.root),
+        "phase": state.get("phase"),
+        "services": rows,
+        "labels": labels(chosen),
+    }
+
+
+def _ask(http: httpx.Client, address: str | None) -> dict[str, Any]:
+    if address is None:
+        return {}
+    try:
+        answer = http.get(address + "/v1/status")
+        found = answer.json() if answer.status_code == httpx.codes.OK else {}
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return {key: found[key] for key in ("counts", "latency_ms") if key in found}
+
+
+def _state(home: Home) -> dict[str, Any]:
+    try:
+        return json.loads(home.state_file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def tail(
+    files: Sequence[Path], lines: int, *, follow: bool, trace: str | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the last log rows of several files by time, then new ones as they come."""
+    offsets: dict[Path, int] = {}
+    rows: list[dict[str, Any]] = []
+    for path in files:
+        text = path.read_bytes()
+        offsets[path] = text.rfind(b"\n") + 1
+        rows += _rows(text[: offsets[path]], trace)
+    yield from sorted(rows, key=lambda row: str(row.get("time")))[-lines:]
+    while follow:
+        pause(POLL_S)
+        for path, offset in offsets.items():
+            with path.open("rb") as file:
+                file.seek(offset)
+                fresh = file.read()
+            end = fresh.rfind(b"\n") + 1
+            offsets[path] = offset + end
+            yield from _rows(fresh[:end], trace)
+
+
+def _rows(text: bytes, trace: str | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and (trace is None or str(row.get("trace")) == trace):
+            found.append(row)
+    return found

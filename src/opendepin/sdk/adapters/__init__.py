@@ -1,0 +1,1 @@
+"""Clock, store and network of an ordinary computer."""
