@@ -1,0 +1,36 @@
+"""What the gateway needs of others; the composition root hands it in."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from opendepin.core.identity import KeyChange
+from opendepin.core.schema import Schema
+
+
+class KeyView(Protocol):
+    """The devices' states at the newest final L1 height; changed only between two steps of the event loop."""
+
+    def current(self, device: bytes) -> KeyChange | None:
+        """Return the state of a device at `identity_block`, None when it was never registered."""
+        ...
+
+    def identity_block(self) -> int:
+        """Return the final L1 height the states are of; 0 until the first was read."""
+        ...
+
+
+class Heights(Protocol):
+    """The L1's height."""
+
+    def height(self) -> int:
+        """Return the newest L1 height seen."""
+        ...
+
+
+class Schemas(Protocol):
+    """The projects that this gateway serves."""
+
+    def schema(self, project: int) -> Schema | None:
+        """Return a project's schema, None for a project it does not serve. A project's schema never changes."""
+        ...
