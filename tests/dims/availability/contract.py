@@ -3,42 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-
 import httpx
 import pytest
 
 from opendepin.core import keys
+from opendepin.core.batch import BatchHeader
 from opendepin.core.journey import Batched
 from opendepin.dims.availability.errors import StoreFaulty, TooFewAttestations, TooFewChunks
-from tests.dims.availability.fleet import Fleet, earlier_of, eventually, layer
+from tests.dims.availability.fleet import Fleet, eventually, layer
 from tests.dims.availability.world import STORES, THRESHOLD, chain, resealed
 
 ADDRESSES = [key.address for key in STORES]
 
 
-@dataclass
 class Ground:
-    """Four running stores of one code, and honest batches they have not seen."""
+    """Four running stores of one code, all at the same batch, and honest batches they have not seen."""
 
-    fleet: Fleet
-    batches: list[Batched]
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.chain: list[Batched] = []
+        self.batches: list[Batched] = []
+        self.before: BatchHeader | None = None
 
-    def __post_init__(self) -> None:
-        self.earlier = earlier_of(self.batches)
+    async def earlier(self, number: int) -> Batched:
+        return self.chain[number - 1]
+
+    async def fresh(self, count: int = 3) -> None:
+        """Have all stores run and attest all that was made before; then make new batches."""
+        self.fleet.start(*(i for i in range(len(STORES)) if i not in self.fleet.running))
+        if self.chain:
+            async with layer(self.fleet) as port:
+                await port.disperse(self.chain[-1], self.earlier)
+                await settle(port, self.chain[-1])
+        self.before = self.chain[-1].header if self.chain else None
+        self.batches = chain(self.fleet.world, count, before=self.before)
+        self.chain += self.batches
 
 
-class Tampering(httpx.AsyncBaseTransport):
-    """Flips a bit in every chunk that passes."""
+class Between(httpx.AsyncBaseTransport):
+    """Stands between a client and a real store."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Tampering(Between):
+    """Flips a bit in every chunk that passes."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = await self._inner.handle_async_request(request)
         if "/v1/chunks/" not in str(request.url):
             return answer
         body = bytearray(await answer.aread())
+        await answer.aclose()
         body[len(body) // 3] ^= 1
         return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(body))
 
@@ -60,7 +80,8 @@ class AvailabilityContract:
         async with layer(ground.fleet) as port:
             first = await port.stores[0].attest(ground.batches[0])
             assert await port.stores[0].attest(ground.batches[0]) == first
-            assert (await port.stores[0].batch(1)).attestation == first
+            held = await port.stores[0].batch(ground.batches[0].header.number)
+            assert held.attestation == first
 
     async def test_it_is_read_with_as_many_dead_as_the_threshold_allows(self, ground: Ground) -> None:
         batch = ground.batches[0]
@@ -139,7 +160,7 @@ class AvailabilityContract:
 
     async def test_too_many_refusals_are_said(self, ground: Ground) -> None:
         good = ground.batches[0]
-        wrong = resealed(good.segments, good.body, data_root=bytes(32))
+        wrong = resealed(good.segments, good.body, ground.before, data_root=bytes(32))
         async with layer(ground.fleet) as port:
             with pytest.raises(TooFewAttestations) as caught:
                 await port.disperse(wrong, ground.earlier)
@@ -157,11 +178,12 @@ class AvailabilityContract:
             assert len(await port.disperse(second, ground.earlier)) == THRESHOLD
 
 
-class Serving(httpx.AsyncBaseTransport):
+class Serving(Between):
     """Lets only some chunks through."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, served: set[int]) -> None:
-        self._inner, self._served = inner, served
+        super().__init__(inner)
+        self._served = served
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         parts = str(request.url).split("/")
@@ -175,7 +197,3 @@ async def settle(port: object, batch: Batched) -> None:
     await eventually(lambda: not port.dispersal._couriers)  # type: ignore[attr-defined]
     for store in port.stores:  # type: ignore[attr-defined]
         await store.attest(batch)
-
-
-def honest(fleet: Fleet, count: int = 3) -> Ground:
-    return Ground(fleet, chain(fleet.world, count))

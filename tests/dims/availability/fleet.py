@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -54,8 +54,10 @@ class Fleet:
             head = [sys.executable, "-m", "tests.dims.availability.store_process", str(index)]
             argv = [*head, str(self.ports[index]), str(self.store_folder(index)), *self.addresses]
             env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-            errors = (self.store_folder(index) / "stderr").open("ab")
-            child = subprocess.Popen(bound(argv), stdout=subprocess.PIPE, stderr=errors, env=env)
+            with (self.store_folder(index) / "stderr").open("ab") as errors:
+                child = subprocess.Popen(
+                    bound(argv), stdout=subprocess.PIPE, stderr=errors, env=env
+                )
             self.running[index] = child
         for index in indices:
             out = self.running[index].stdout
@@ -85,7 +87,8 @@ class Layer:
     def __init__(
         self, fleet: Fleet, wrap: Callable[[int, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
     ) -> None:
-        events = log("test", (fleet.folder / "client.jsonl").open("a"))
+        self.events = (fleet.folder / "client.jsonl").open("a")
+        events = log("test", self.events)
         self.https = [
             httpx.AsyncClient(base_url=url, transport=wrap(i, httpx.AsyncHTTPTransport()), timeout=10)
             for i, url in enumerate(fleet.addresses)
@@ -102,6 +105,7 @@ class Layer:
         await self.dispersal.close()
         for http in self.https:
             await http.aclose()
+        self.events.close()
 
 
 @asynccontextmanager
@@ -114,13 +118,6 @@ async def layer(
         yield found
     finally:
         await found.close()
-
-
-def earlier_of(batches: Sequence[Batched]) -> Callable[[int], object]:
-    async def earlier(number: int) -> Batched:
-        return batches[number - 1]
-
-    return earlier
 
 
 async def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:

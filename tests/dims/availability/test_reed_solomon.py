@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.dims.availability.contract import AvailabilityContract, Ground, honest
+from tests.dims.availability.contract import AvailabilityContract, Ground
 from tests.dims.availability.fleet import Fleet
-from tests.dims.availability.world import CODE, STORES, World
+from tests.dims.availability.world import CODE, World
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    fleet = Fleet(tmp_path_factory.mktemp("stores"), World())
+    try:
+        yield Ground(fleet)
+    finally:
+        fleet.end()
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    fleet = Fleet(tmp_path, World())
-    fleet.start(*range(len(STORES)))
-    try:
-        yield honest(fleet)
-    finally:
-        fleet.end()
+async def ground(grounds: Ground) -> Ground:
+    await grounds.fresh()
+    return grounds
 
 
 class TestReedSolomon(AvailabilityContract):

@@ -186,10 +186,12 @@ def resealed(
     return Batched(header, signature, tuple(segments), body)
 
 
-def chain(world: World, count: int, messages: int = 4) -> list[Batched]:
-    """Seal a few honest batches that follow each other, two segments each."""
+def chain(
+    world: World, count: int, messages: int = 4, before: BatchHeader | None = None
+) -> list[Batched]:
+    """Seal a few honest batches that follow each other, a segment for each project."""
     found: list[Batched] = []
     for _ in range(count):
         bodies = [SegmentBody(p, (world.group(messages, p),)) for p in world.projects]
-        found.append(sealed(world, bodies, found[-1].header if found else None))
+        found.append(sealed(world, bodies, found[-1].header if found else before))
     return found
