@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from opendepin.core.encodings import UINT64_MAX
 from opendepin.core.identity import NO_HISTORY, KeyChange, Status, accumulate, extend
 from opendepin.core.keys import address_of
 from opendepin.core.limits import MAX_DEVICES_PER_PROJECT
@@ -23,29 +24,31 @@ def check_history(history: Sequence[KeyChange], accumulator: bytes) -> None:
     Raises:
         HistoryRejected: it does not; the text says at which entry.
     """
-    if accumulate(history) != accumulator:
-        raise HistoryRejected(
-            f"{len(history)} entries do not lead to the accumulator 0x{accumulator.hex()}"
-        )
     before: KeyChange | None = None
     for number, change in enumerate(history):
         reason = reason_of_step(before, change)
         if reason is not None:
             raise HistoryRejected(f"entry {number} of 0x{change.device.hex()}: {reason}")
         before = change
+    if accumulate(history) != accumulator:
+        raise HistoryRejected(
+            f"{len(history)} entries do not lead to the accumulator 0x{accumulator.hex()}"
+        )
 
 
 def reason_of_step(before: KeyChange | None, change: KeyChange) -> str | None:
     """Say why the registry could not have written `change` after `before`; None when it could."""
     if len(change.public) != 64 or len(change.device) != 20:
         return "a device has 20 bytes and a key 64"
+    if not (1 <= change.project <= UINT64_MAX and 0 <= change.index < MAX_DEVICES_PER_PROJECT):
+        return "project or index is outside its range"
+    if not 0 <= change.from_block <= UINT64_MAX:
+        return "the block is outside its range"
     if before is None:
         if change.device != address_of(change.public):
             return "a device id is the address of its first key"
         if change.status is not Status.ACTIVE:
             return "a history begins with an active device"
-        if not (change.project >= 1 and 0 <= change.index < MAX_DEVICES_PER_PROJECT):
-            return "project or index is outside its range"
         return None
     if (change.device, change.project, change.index) != (
         before.device,
