@@ -77,19 +77,23 @@ class Live:
                     queue.get_nowait()
                 queue.put_nowait(None)
 
-    async def listen(self, last_event_id: str | None) -> AsyncIterator[bytes]:
-        """Yield events from after `last_event_id` on, or from now on, and heartbeats between.
+    def listen(self, last_event_id: str | None) -> AsyncIterator[bytes]:
+        """Return events from after `last_event_id` on, or from now on, and heartbeats between.
 
         Raises:
             RequestRejected: code `busy`, too many visitors listen already.
         """
         if len(self._listeners) >= SUBSCRIBERS_MAX:
-            raise RequestRejected(
-                f"{SUBSCRIBERS_MAX} visitors listen already; try again later", code="busy"
-            )
+            text = f"{SUBSCRIBERS_MAX} visitors listen already; try again later"
+            raise RequestRejected(text, code="busy")
         queue: asyncio.Queue[Event | None] = asyncio.Queue(SUBSCRIBER_BACKLOG)
         missed = self._missed(last_event_id)
         self._listeners.add(queue)
+        return self._stream(queue, missed)
+
+    async def _stream(
+        self, queue: asyncio.Queue[Event | None], missed: Sequence[Event]
+    ) -> AsyncIterator[bytes]:
         try:
             yield b"retry: 2000\n\n"
             for event in missed:

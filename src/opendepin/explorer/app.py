@@ -1,0 +1,140 @@
+"""The web application: API, pages, assets and tiles under one ASGI app.
+
+`build_app` is what a composition root calls; nothing here reads settings or opens sockets.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from litestar import Litestar, Request, Response, get
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import NotFoundException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.template import TemplateConfig
+
+from opendepin import __version__
+from opendepin.explorer import views
+from opendepin.explorer.api import Api
+from opendepin.explorer.assets.serving import Assets
+from opendepin.explorer.pages import Pages
+from opendepin.explorer.problems import respond
+from opendepin.explorer.site import Site, short
+
+FOREVER = "public, max-age=31536000, immutable"
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; child-src blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@get("/assets/{version:str}/{name:path}", include_in_schema=False)
+async def asset(request: Request[Any, Any, State], name: str, assets: Assets) -> Response[bytes]:
+    """Serve one asset in the smallest form the browser takes."""
+    found = assets.get(name.removeprefix("/"))
+    if found is None:
+        raise NotFoundException
+    content, coding = found.choose(request.headers.get("accept-encoding", ""))
+    headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+    if coding:
+        headers["Content-Encoding"] = coding
+    return Response(content, media_type=found.media_type, headers=headers)
+
+
+@get("/tiles/{version:str}/{z:int}/{x:int}/{y:int}", include_in_schema=False)
+async def tile(z: int, x: int, y: int, assets: Assets) -> Response[bytes]:
+    """Serve one tile of the basemap."""
+    content = assets.tile(z, x, y)
+    headers = {"Cache-Control": FOREVER}
+    if content is None:
+        return Response(b"", status_code=204, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type="application/vnd.mapbox-vector-tile", headers=headers)
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, bool]:
+    """Say that the process answers."""
+    return {"ok": True}
+
+
+def build_app(site: Site, assets: Assets) -> Litestar:
+    """Return the ASGI application over a site and its assets."""
+    site.assets_version = assets.version
+
+    def give_site() -> Site:
+        return site
+
+    def give_assets() -> Assets:
+        return assets
+
+    return Litestar(
+        route_handlers=[Api, Pages, asset, tile, healthz],
+        dependencies={
+            "site": Provide(give_site, sync_to_thread=False),
+            "assets": Provide(give_assets, sync_to_thread=False),
+        },
+        state=State({"site": site}),
+        template_config=TemplateConfig(instance=_engine(site)),
+        exception_handlers={Exception: respond},
+        response_headers=HEADERS,
+        response_cache_config=ResponseCacheConfig(),
+        openapi_config=OpenAPIConfig(
+            title="OpenDePIN explorer",
+            version=__version__,
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        logging_config=None,
+    )
+
+
+def _engine(site: Site) -> JinjaTemplateEngine:
+    environment = Environment(
+        loader=PackageLoader("opendepin.explorer"),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["short"] = short
+    environment.filters["utc"] = _utc
+    environment.filters["day"] = _day
+    environment.filters["digits"] = _digits
+    environment.filters["hex"] = lambda value: "0x" + bytes(value).hex()
+    environment.filters["odp"] = views.tokens_text
+    environment.globals["asset"] = lambda name: f"/assets/{site.assets_version}/{name}"
+    return JinjaTemplateEngine.from_environment(environment)
+
+
+def _utc(seconds: int | None) -> str:
+    """Write Unix seconds as a UTC time for reading."""
+    if seconds is None:
+        return "–"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _day(seconds: int | None) -> str:
+    """Write Unix seconds as a UTC date for reading."""
+    return "–" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _digits(value: int | float | str | None) -> str:
+    """Write a number with thin grouping of its digits."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        whole, dot, rest = value.partition(".")
+        return f"{int(whole):,}{dot}{rest}" if whole.lstrip("-").isdigit() else value
+    return f"{value:,}"
