@@ -26,6 +26,7 @@ from opendepin.runtime import http, telemetry
 from opendepin.runtime.clock import SystemClock
 from opendepin.runtime.service import Stop
 
+QUIET = telemetry.log("test", io.StringIO())
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = Path(__file__).parent / "contracts"
 CACHE = ROOT / ".build" / "contracts"

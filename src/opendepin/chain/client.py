@@ -185,14 +185,6 @@ class ChainClient:
         row = await self._rpc.call("eth_getTransactionReceipt", "0x" + transaction.hex())
         return None if row is None else _receipt(row)
 
-    async def replay_reason(self, sender: bytes, to: bytes | None, value: int, data: bytes) -> str:
-        """Return why a mined transaction was refused, by calling it again at the newest block."""
-        asked = {"from": "0x" + sender.hex(), "value": hex(value), "data": "0x" + data.hex()}
-        if to is not None:
-            asked["to"] = "0x" + to.hex()
-        await self._rpc.call("eth_call", asked, "latest")
-        return "it would pass now"
-
 
 def _int(value: Any) -> int:
     if not isinstance(value, str) or not value.startswith("0x"):

@@ -106,3 +106,9 @@ class ArtifactsMissing(Broken):
     """A contract was not compiled, or does not compile."""
 
     code = "artifacts"
+
+
+class DeployFailed(Broken):
+    """A contract of the network could not be deployed; the text says which and why."""
+
+    code = "deploy"
