@@ -351,11 +351,13 @@ def test_a_wrong_start_is_refused(attesters: Any, at: int, value: Any, reason: s
         world.load("BatchInbox", *terms)
 
 
-@pytest.mark.parametrize(("segments", "limit"), [(1, 120_000), (4, 210_000)])
+@pytest.mark.parametrize(("segments", "limit"), [(1, 170_000), (4, 265_000)])
 def test_gas(inbox: Any, segments: int, limit: int, record_property: Any) -> None:
     submit(inbox, *[segment(span(1, 64), project=p) for p in range(1, segments + 1)])
     submit(inbox, *[segment(span(65, 128), project=p) for p in range(1, segments + 1)])
-    gas = inbox._computation.net_gas_used
+    done = inbox._computation
+    calldata = sum(16 if byte else 4 for byte in done.msg.data)
+    gas = 21_000 + calldata + done.net_gas_used
     record_property("gas", gas)
-    print(f"submit of {segments} segments: {gas} gas without calldata")
+    print(f"a batch of {segments} segments: {gas} gas, {calldata} of it calldata")
     assert gas <= limit

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boa
+from boa.util.abi import Address
 
 import opendepin
 from opendepin.core.keys import Key
@@ -53,7 +54,7 @@ def account(key: Key, balance: int = RICH) -> Any:
 
 def address_text(raw: bytes) -> Any:
     """Write an address as the EVM's interface takes it."""
-    return boa.util.abi.Address("0x" + raw.hex())
+    return Address("0x" + raw.hex())
 
 
 def deploy_projects(burner: Any) -> Any:

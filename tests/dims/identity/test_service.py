@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from opendepin.chain.errors import NodeAway
 from opendepin.core.errors import Rejected
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.keys import Key
@@ -93,6 +94,24 @@ async def test_a_rotated_key_holds_when_final_and_the_old_one_no_more() -> None:
     assert not service.changing(DEVICE.address)
     assert service.key_at(DEVICE.address, changed - 1, 1).public == DEVICE.public
     assert service.key_at(DEVICE.address, changed, 1).public == NEW_KEY.public
+
+
+async def test_what_became_final_counts_though_the_node_goes_away_at_once() -> None:
+    blocks = Blocks()
+    service = await final_device(blocks)
+    blocks.add(ROTATED)
+    await service.step()
+    blocks.final_height = blocks.head
+
+    async def away() -> int:
+        raise NodeAway("the node does not answer")
+
+    blocks.height = away
+    with pytest.raises(NodeAway):
+        await service.step()
+    current = service.current(DEVICE.address)
+    assert current is not None
+    assert (current.public, current.status) == (NEW_KEY.public, Status.ACTIVE)
 
 
 async def test_a_resumed_device_speaks_when_the_resumption_is_final() -> None:

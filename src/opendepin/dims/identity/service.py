@@ -35,6 +35,7 @@ class IdentityService:
         self._current: dict[bytes, KeyChange] = {}
         self._accumulators: dict[bytes, bytes] = {}
         self._projects: dict[int, Project] = {}
+        self._newest: dict[bytes, KeyChange] = {}
         self._pending: dict[bytes, KeyChange] = {}
         self._applied = 0
         self._seen = 0
@@ -136,7 +137,7 @@ class IdentityService:
             await self._apply(changes, last, final.hash if last == final.height else None)
         height = await self._registry.height()
         if moved or height != self._seen:
-            self._pending = await self._overlay(height)
+            self._overlay(await self._newer(height))
             self._seen = height
 
     async def _check_anchor(self) -> None:
@@ -165,6 +166,7 @@ class IdentityService:
             raise IdentityFull(f"more than {self._config.max_devices} devices are registered")
         self._take(changes, accumulators)
         self._applied, self._anchor = last, anchor
+        self._overlay({d: c for d, c in self._newest.items() if c.from_block > last})
         self._wake()
 
     def _accumulator(self, entry: Entry, newer: dict[bytes, bytes]) -> bytes:
@@ -181,17 +183,19 @@ class IdentityService:
         self._accumulators |= accumulators
         self._projects |= {project.project: project for project in changes.projects}
 
-    async def _overlay(self, height: int) -> dict[bytes, KeyChange]:
-        """Return the states that what is not final yet asks to be cautious about."""
+    async def _newer(self, height: int) -> dict[bytes, KeyChange]:
+        """Return each device's newest change that is not final yet."""
         first = max(self._config.first_block, self._applied + 1)
         if height < first:
             return {}
         changes = await self._registry.changes(first, height)
-        newest = {entry.change.device: entry.change for entry in changes.entries}
-        found = {
-            device: rules.cautious(self._current.get(device), c) for device, c in newest.items()
-        }
-        return {device: state for device, state in found.items() if state is not None}
+        return {entry.change.device: entry.change for entry in changes.entries}
+
+    def _overlay(self, newest: dict[bytes, KeyChange]) -> None:
+        """Be cautious about devices that are about to change, and about no others."""
+        states = {d: rules.cautious(self._current.get(d), change) for d, change in newest.items()}
+        self._newest = newest
+        self._pending = {device: state for device, state in states.items() if state is not None}
 
     def _wake(self) -> None:
         while self._waiting and self._waiting[0][0] <= self._applied:
