@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 import httpx
 import pytest
 
@@ -83,7 +84,9 @@ class AvailabilityContract:
             held = await port.stores[0].batch(ground.batches[0].header.number)
             assert held.attestation == first
 
-    async def test_it_is_read_with_as_many_dead_as_the_threshold_allows(self, ground: Ground) -> None:
+    async def test_it_is_read_with_as_many_dead_as_the_threshold_allows(
+        self, ground: Ground
+    ) -> None:
         batch = ground.batches[0]
         async with layer(ground.fleet) as port:
             await port.disperse(batch, ground.earlier)
@@ -92,7 +95,9 @@ class AvailabilityContract:
                 ground.fleet.kill(dead)
             assert await port.read(batch.header) == batch.body
 
-    async def test_exactly_half_the_chunks_restore_and_half_minus_one_do_not(self, ground: Ground) -> None:
+    async def test_exactly_half_the_chunks_restore_and_half_minus_one_do_not(
+        self, ground: Ground
+    ) -> None:
         batch, half = ground.batches[0], ground.fleet.code.data_chunks
         async with layer(ground.fleet) as port:
             await port.disperse(batch, ground.earlier)

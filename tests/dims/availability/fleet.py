@@ -85,12 +85,16 @@ class Layer:
     """The availability port over the fleet."""
 
     def __init__(
-        self, fleet: Fleet, wrap: Callable[[int, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+        self,
+        fleet: Fleet,
+        wrap: Callable[[int, httpx.AsyncBaseTransport], httpx.AsyncBaseTransport],
     ) -> None:
         self.events = (fleet.folder / "client.jsonl").open("a")
         events = log("test", self.events)
         self.https = [
-            httpx.AsyncClient(base_url=url, transport=wrap(i, httpx.AsyncHTTPTransport()), timeout=10)
+            httpx.AsyncClient(
+                base_url=url, transport=wrap(i, httpx.AsyncHTTPTransport()), timeout=10
+            )
             for i, url in enumerate(fleet.addresses)
         ]
         pairs = zip(STORES, self.https, strict=True)

@@ -6,7 +6,6 @@ the store asks how far its view of the L1 has come.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,18 +51,15 @@ class FileIdentity:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._height = 0
         self._histories: dict[bytes, list[KeyChange]] = {}
 
-    async def reach(self, block: int) -> None:
-        while True:
-            self._height, rows = cbor_decode(self._path.read_bytes(), 5)
-            self._histories = {
-                device: [KeyChange(device, Status(c[0]), *c[1:]) for c in changes] for device, changes in rows
-            }
-            if self._height >= block:
-                return
-            await asyncio.sleep(0.05)
+    def height(self) -> int:
+        height, rows = cbor_decode(self._path.read_bytes(), 5)
+        self._histories = {
+            device: [KeyChange(device, Status(c[0]), *c[1:]) for c in changes]
+            for device, changes in rows
+        }
+        return height
 
     def history(self, device: bytes) -> Sequence[KeyChange]:
         return self._histories.get(device, ())

@@ -23,6 +23,7 @@ class StoreConfig:
     """A header sealed further in the future is refused; the inbox contract has the same bound."""
     identity_wait_s: float = 20.0
     """How long an answer waits for the L1 view to reach an identity block."""
+    identity_poll_s: float = 0.1
     snapshot_every: int = 64
     """Batches between two snapshots of the coverage."""
     scrub_every_s: float = 600.0

@@ -178,8 +178,8 @@ class ChunkFiles(Protocol):
 class Identity(Protocol):
     """The store's own view of the device registry."""
 
-    async def reach(self, block: int) -> None:
-        """Return once the view holds every change up to this final block, however long it takes."""
+    def height(self) -> int:
+        """Return the final L1 height up to which the view holds every change."""
         ...
 
     def history(self, device: bytes) -> Sequence[KeyChange]:

@@ -190,12 +190,13 @@ class Store:
         return found[0], bodies
 
     async def _reach(self, block: int) -> None:
-        try:
-            async with asyncio.timeout(self._config.identity_wait_s):
-                await self._views.identity.reach(block)
-        except TimeoutError as error:
-            text = f"the L1 view has not reached identity block {block}: send the batch again"
-            raise IdentityBehind(text) from error
+        """Wait until our view of the L1 has come to an identity block."""
+        until = self._clock.monotonic() + self._config.identity_wait_s
+        while (height := self._views.identity.height()) < block:
+            if self._clock.monotonic() >= until:
+                text = f"identity block {block} is not final here, {height} is: send it again"
+                raise IdentityBehind(text)
+            await self._clock.sleep(self._config.identity_poll_s)
 
     def _check(self, bodies: Sequence[SegmentBody]) -> tuple[list[CheckedSegment], Step]:
         views = self._views
