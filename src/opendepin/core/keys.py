@@ -47,18 +47,24 @@ class Key:
 
     def sign(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest; 64 bytes r ‖ s with low s (RFC 6979 nonce)."""
-        der = PrivateKey(self.secret).sign(digest, hasher=None)
+        der = _private(self.secret).sign(digest, hasher=None)
         return bytes(serialize_compact(der_to_cdata(der)))
 
     def sign_recoverable(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest for a contract; 65 bytes r ‖ s ‖ v with v in {27, 28} and low s."""
-        raw = PrivateKey(self.secret).sign_recoverable(digest, hasher=None)
+        raw = _private(self.secret).sign_recoverable(digest, hasher=None)
         return raw[:64] + bytes([27 + raw[64]])
 
 
 @lru_cache(maxsize=4096)
 def _public(secret: bytes) -> bytes:
-    return PrivateKey(secret).public_key.format(compressed=False)[1:]
+    return _private(secret).public_key.format(compressed=False)[1:]
+
+
+@lru_cache(maxsize=4096)
+def _private(secret: bytes) -> PrivateKey:
+    """Keep the parsed key: making it derives the public key, as dear as the signature itself."""
+    return PrivateKey(secret)
 
 
 @lru_cache(maxsize=65536)

@@ -1,8 +1,9 @@
 """A project's messages read at wire speed: form, schema, boundary and id in one pass.
 
-In: bytes from anywhere, at an offset. Out: a `Scanned`, or None for anything but a message that `message.parse` and
-`Schema.check` accept; whoever needs the reason asks those two. The message's form is deterministic, so one regular
-expression per schema says it all: every integer's shortest head, its bounds, every key, every length but one.
+In: bytes from anywhere, at an offset. Out: a `Scanned`, or None for anything but a message that
+`message.parse` and `Schema.check` accept; whoever needs the reason asks those two. The form is
+deterministic, so one regular expression per schema says it all: every integer's shortest head and
+its bounds, every key, every length but one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class Scanner:
         payload = [b"\xa3\x01(", uint_pattern(1, MAX_SEQ), b")\x02(", uint_pattern(0, MAX_TIME_MS)]
         payload += [b")\x03", re.escape(bytes([0xA0 + len(schema.fields)]))]
         for field in schema.fields:
-            payload += [re.escape(cbor_encode(field.key)), int_pattern(field.minimum, field.maximum)]
+            payload += [
+                re.escape(cbor_encode(field.key)),
+                int_pattern(field.minimum, field.maximum),
+            ]
         protected = b"(" + re.escape(HEAD[2:]) + b"(.{20}))"
         head = rb"([\x40-\x57]|\x58[\x18-\xff]|\x59[\x01-\x0f].)"
         item = b"(" + head + b"(" + b"".join(payload) + b"))"
@@ -48,7 +52,7 @@ class Scanner:
         self._between = cbor_encode(external_aad(network_id, project))
 
     def scan(self, data: bytes, at: int = 0) -> Scanned | None:
-        """Read the message that starts at `at`; its length is that of `raw`. None: not one, ask for the reason."""
+        """Read the message that starts at `at`; it ends where `raw` does. None: it is not one."""
         match = self._match(data, at)
         if match is None:
             return None
@@ -70,18 +74,22 @@ class Scanner:
 
 
 def uint_pattern(low: int, high: int) -> bytes:
-    """Return a pattern for the CBOR unsigned integers in low..high, in shortest form, as one group."""
-    return b"(?:" + b"|".join(_alternatives(low, high, 0x00)) + b")"
+    """Return a pattern for the CBOR unsigned integers in low..high, in shortest form."""
+    return _one_of(_alternatives(low, high, 0x00))
 
 
 def int_pattern(low: int, high: int) -> bytes:
-    """Return a pattern for the CBOR integers in low..high, in shortest form, as one group."""
+    """Return a pattern for the CBOR integers in low..high, in shortest form."""
     found: list[bytes] = []
     if high >= 0:
         found += _alternatives(max(low, 0), high, 0x00)
     if low < 0:
         found += _alternatives(max(-1 - high, 0), -1 - low, 0x20)
-    return b"(?:" + b"|".join(found) + b")"
+    return _one_of(found)
+
+
+def _one_of(alternatives: list[bytes]) -> bytes:
+    return b"(?:" + b"|".join(alternatives) + b")" if alternatives else b"(?!)"
 
 
 def _alternatives(low: int, high: int, major: int) -> list[bytes]:
