@@ -8,6 +8,7 @@ from typing import Any
 import boa
 import pytest
 
+from tests.contracts import settling as settlements
 from tests.contracts import world
 
 
@@ -53,3 +54,9 @@ def attesters() -> Any:
 def inbox(attesters: Any) -> Any:
     """An inbox before its first batch."""
     return world.deploy_inbox(attesters)
+
+
+@pytest.fixture
+def settling() -> settlements.Settling:
+    """A whole settlement: project 1 with money and a program of five outputs, three operators."""
+    return settlements.build()

@@ -131,7 +131,10 @@ class Settling:
             header.time,
             [segment_call(segment) for segment in segments],
             world.SEQUENCER.sign_recoverable(header.sequence_digest()),
-            [key.sign_recoverable(header.attest_digest()) for key in world.ATTESTERS[: world.THRESHOLD]],
+            [
+                key.sign_recoverable(header.attest_digest())
+                for key in world.ATTESTERS[: world.THRESHOLD]
+            ],
         )
         return number
 
