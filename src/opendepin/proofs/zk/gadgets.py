@@ -58,11 +58,11 @@ def select(trace: Trace, flag: Linear, yes: Linear, no: Linear) -> Linear:
 
 
 def is_zero(trace: Trace, value: Linear) -> Linear:
-    """Return 1 if value is 0 else 0; 2 rows. The inverse is free when value is 0, and nothing
-    depends on it then.
-    """
-    zero = 1 - trace.product(value, trace.advise_inverse(value))
+    """Return 1 if value is 0 else 0; 3 rows, the last of which fixes the inverse of 0 to 0."""
+    inverse = trace.advise_inverse(value)
+    zero = 1 - trace.product(value, inverse)
     trace.require(value, zero, 0)
+    trace.require(inverse, zero, 0)
     return zero
 
 

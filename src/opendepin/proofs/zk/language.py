@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NoReturn
+from typing import NoReturn, overload
 
 from opendepin.proofs.errors import RuleBroken
 from opendepin.proofs.zk.machine import Handle, Machine
@@ -50,6 +50,9 @@ class Field:
         return Field(self.machine, self.machine.product(self.handle, other.handle))
 
     __radd__, __rmul__ = __add__, __mul__
+
+    def __rsub__(self, other: int) -> Field:
+        return Field(self.machine, other - self.handle)
 
     def __eq__(self, other: object) -> Bit:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not isinstance(other, Field | int):
@@ -200,6 +203,14 @@ def ranged(value: Field, bits: int) -> Ranged:
     """
     machine, handle = value.machine, value.handle
     return Ranged(machine, machine.ranged(handle, bits), bits, _CHECKED)
+
+
+@overload
+def select(flag: Bit, yes: Ranged, no: Ranged) -> Ranged: ...
+
+
+@overload
+def select(flag: Bit, yes: Field, no: Field) -> Field: ...
 
 
 def select(flag: Bit, yes: Field, no: Field) -> Field:

@@ -17,7 +17,7 @@ PROOF_BYTES = 256
 
 
 async def holds(engine: Engine, vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
-    """Say whether a proof holds for public inputs under a key; needs no circuit and no other key."""
+    """Say whether a proof holds for public inputs under a key; needs no circuit."""
     shaped = len(proof) == PROOF_BYTES and len(public) == len(vk.inputs) - 1
     if not shaped or any(not 0 <= value < FIELD_MODULUS for value in public):
         return False
