@@ -351,7 +351,7 @@ def test_a_wrong_start_is_refused(attesters: Any, at: int, value: Any, reason: s
         world.load("BatchInbox", *terms)
 
 
-@pytest.mark.parametrize(("segments", "limit"), [(1, 170_000), (4, 265_000)])
+@pytest.mark.parametrize(("segments", "limit"), [(1, 145_000), (4, 230_000)])
 def test_gas(inbox: Any, segments: int, limit: int, record_property: Any) -> None:
     submit(inbox, *[segment(span(1, 64), project=p) for p in range(1, segments + 1)])
     submit(inbox, *[segment(span(65, 128), project=p) for p in range(1, segments + 1)])
