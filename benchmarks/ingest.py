@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".build" / "bench" / "ingest.json"
 NETWORK = bytes(range(32))
 PROJECT = 1
-DEVICES = 256
+DEVICES = 1_024
 SCHEMA = Schema(
     (Field(1, "observed_s", 0, (1 << 40) - 1),)
     + tuple(Field(key, f"reading_{key}", -(10**9), 2 * 10**9) for key in range(2, 15))

@@ -20,13 +20,15 @@ from opendepin.runtime.asgi import (
     send_response,
 )
 from opendepin.runtime.errors import Problem
-from opendepin.runtime.server import Limits, serve
+from opendepin.runtime.server import Direct, Limits, Reply, serve
 
 __all__ = [
     "ASGI",
+    "Direct",
     "Limits",
     "Problem",
     "Receive",
+    "Reply",
     "Request",
     "Response",
     "Router",

@@ -17,7 +17,7 @@ from opendepin.core.identity import KeyChange, Status
 from opendepin.core.keys import Key
 from opendepin.core.schema import Field, Schema
 from opendepin.dims.gateway.config import GatewayConfig
-from opendepin.dims.gateway.http import GatewayApp
+from opendepin.dims.gateway.http import DirectIngest, GatewayApp
 from opendepin.dims.gateway.index import Index
 from opendepin.dims.gateway.service import Doors, Gateway
 from opendepin.runtime import service, telemetry
@@ -118,9 +118,11 @@ async def main(path: Path, stop: Stop) -> None:
     node = read(path)
     gateway = build(node)
     limits = Limits(**(node.limits or {}))
+    app = GatewayApp(gateway)
     await gateway.serve(
         lambda inner: serve(
-            GatewayApp(gateway),
+            app,
+            direct=DirectIngest(app, gateway),
             port=node.port,
             stop=inner,
             limits=limits,

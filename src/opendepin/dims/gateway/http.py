@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from opendepin.core.encodings import cbor_encode, from_hex
 from opendepin.core.errors import DepinError
@@ -19,13 +20,14 @@ from opendepin.dims.gateway.config import (
     MAX_FRAME_BYTES,
 )
 from opendepin.dims.gateway.errors import Refusal
-from opendepin.dims.gateway.lanes import Lane, Outcome, Ticket
+from opendepin.dims.gateway.lanes import Forming, Lane, Outcome, Ticket
 from opendepin.dims.gateway.openapi import document
 from opendepin.dims.gateway.rules import Sealed
 from opendepin.dims.gateway.service import Gateway
 from opendepin.runtime.http import (
     Problem,
     Receive,
+    Reply,
     Request,
     Response,
     Router,
@@ -43,7 +45,7 @@ ONE = b"application/cose"
 MANY = b"application/cose-seq"
 CBOR_SEQ = b"application/cbor-seq"
 
-_INGEST = re.compile(r"/v1/projects/([1-9][0-9]{0,18})/messages")
+INGEST = re.compile(r"/v1/projects/([1-9][0-9]{0,18})/messages")
 
 
 class GatewayApp:
@@ -68,7 +70,7 @@ class GatewayApp:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        match = _INGEST.fullmatch(scope["path"])
+        match = INGEST.fullmatch(scope["path"])
         if match is None:
             answer = await self._router.answer(scope, receive)
         else:
@@ -80,24 +82,23 @@ class GatewayApp:
     async def _ingest(self, project: int, scope: Scope, receive: Receive) -> Response:
         size = 0
         try:
-            lane, many, size = self._entry(project, scope)
-            self._inflight += size
+            if scope["method"] != "POST":
+                raise Problem(405, "method", "messages are sent by POST")
+            lane, many = self.entry(project, header_of(scope, b"content-type"))
+            size = self._reserve(many, header_of(scope, b"content-length"))
             if many:
                 body = await read_body(scope, receive, MAX_FRAME_BYTES)
-                return self._frame(await self._gateway.admit_frame(lane, body))
+                return self.frame(await self._gateway.admit_frame(lane, body))
             body = await read_body(scope, receive, MAX_MESSAGE_BYTES)
-            return self._single(await self._gateway.admit(lane, body))
+            return self.single(await self._gateway.admit(lane, body))
         except DepinError as error:
-            self._counters.add("refused." + error.code)
+            self.count_refused(error.code)
             return problem_of(error)
         finally:
             self._inflight -= size
 
-    def _entry(self, project: int, scope: Scope) -> tuple[Lane, bool, int]:
-        """Check method, media type, project and size before the body is read."""
-        if scope["method"] != "POST":
-            raise Problem(405, "method", "messages are sent by POST")
-        kind = header_of(scope, b"content-type")
+    def entry(self, project: int, kind: bytes) -> tuple[Lane, bool]:
+        """Check media type and project."""
         if kind not in (ONE, MANY):
             kind = kind.split(b";")[0].strip().lower()
             if kind not in (ONE, MANY):
@@ -105,9 +106,11 @@ class GatewayApp:
         lane = self._gateway.lane(project)
         if lane is None:
             raise Problem(404, "unknown-project", f"this gateway does not serve project {project}")
-        many = kind == MANY
+        return lane, kind == MANY
+
+    def _reserve(self, many: bool, declared: bytes) -> int:
+        """Check the declared size, or take the largest, and count it as in work."""
         size = MAX_FRAME_BYTES if many else MAX_MESSAGE_BYTES
-        declared = header_of(scope, b"content-length")
         if declared:
             if int(declared) > size:
                 code = "frame-size" if many else "size"
@@ -115,9 +118,15 @@ class GatewayApp:
             size = int(declared)
         if self._inflight + size > self._most_inflight:
             raise Problem(503, "busy", "too much is in work", retry_after_s=BUSY_RETRY_S)
-        return lane, many, size
+        self._inflight += size
+        return size
 
-    def _single(self, outcome: Outcome) -> Response:
+    def count_refused(self, code: str) -> None:
+        """Count a refusal."""
+        self._counters.add("refused." + code)
+
+    def single(self, outcome: Outcome) -> Response:
+        """Answer one message's outcome."""
         if isinstance(outcome, Refusal):
             return self._refused(outcome)
         sealed, index = outcome.place()
@@ -127,13 +136,14 @@ class GatewayApp:
         return Response(202, sealed.receipt_json(index))
 
     def _refused(self, refusal: Refusal) -> Response:
-        self._counters.add("refused." + refusal.code)
+        self.count_refused(refusal.code)
         extra: dict[str, object] = {}
         if refusal.retry_after_s is not None:
             extra["retry_after_s"] = round(refusal.retry_after_s, 3)
         return problem(refusal.status, refusal.code, "Refused", refusal.detail, **extra)
 
-    def _frame(self, outcomes: Sequence[Outcome]) -> Response:
+    def frame(self, outcomes: Sequence[Outcome]) -> Response:
+        """Answer a frame's outcomes: each group once, a result per message."""
         groups: dict[int, Sealed] = {}
         results: list[str | bytes] = []
         for outcome in outcomes:
@@ -197,3 +207,66 @@ class GatewayApp:
         if not self._gateway.is_open:
             raise Problem(503, "not-ready", "the gateway does not take messages", retry_after_s=1)
         return json_response({"ok": True})
+
+
+class DirectIngest:
+    """The same ingest without ASGI between socket and `take`; answers are written when a group ends."""
+
+    prefix = b"/v1/projects/"
+    max_body_bytes = 64 * 1024
+    """Longer frames go by the app, which bounds what all requests hold."""
+
+    def __init__(self, app: GatewayApp, gateway: Gateway) -> None:
+        self._app, self._gateway = app, gateway
+        self._projects: dict[bytes, int] = {}
+
+    def __call__(self, reply: Reply, path: bytes, kind: bytes, body: bytes) -> None:
+        """Take a request's messages; answer at once what is refused or known, the rest when it is durable."""
+        try:
+            lane, many = self._app.entry(self._project(path), kind)
+            if many:
+                self._many(reply, self._gateway.take_frame(lane, body))
+            elif len(body) > MAX_MESSAGE_BYTES:
+                raise Problem(413, "size", f"the body has at most {MAX_MESSAGE_BYTES} bytes")
+            else:
+                self._one(reply, self._gateway.take(lane, body))
+        except DepinError as error:
+            self._app.count_refused(error.code)
+            reply.respond(problem_of(error))
+        except Exception as error:  # noqa: BLE001 - the outermost door of a request
+            self._gateway.log_error("direct", error)
+            reply.respond(problem(500, "internal", "Our fault", "the gateway's log says why"))
+
+    def _project(self, path: bytes) -> int:
+        known = self._projects.get(path)
+        if known is None:
+            match = INGEST.fullmatch(path.decode("latin-1"))
+            if match is None:
+                raise Problem(404, "not-found", "messages go to /v1/projects/{project}/messages")
+            known = int(match[1])
+            if self._gateway.lane(known) is not None:
+                self._projects[path] = known
+        return known
+
+    def _one(self, reply: Reply, outcome: Outcome) -> None:
+        if type(outcome) is Ticket and not outcome.forming.ended:
+            outcome.forming.waiters.append(partial(self._one_ended, reply, outcome))
+        else:
+            reply.respond(self._app.single(outcome))
+
+    def _one_ended(self, reply: Reply, ticket: Ticket) -> None:
+        reply.respond(self._app.single(ticket.outcome()))
+
+    def _many(self, reply: Reply, outcomes: list[Outcome]) -> None:
+        forming = {row.forming for row in outcomes if type(row) is Ticket}
+        waiting = [group for group in forming if not group.ended]
+        if not waiting:
+            self._many_ended(reply, outcomes, [])
+            return
+        for group in waiting:
+            group.waiters.append(partial(self._many_ended, reply, outcomes, waiting))
+
+    def _many_ended(self, reply: Reply, outcomes: list[Outcome], waiting: list[Forming]) -> None:
+        if all(group.ended for group in waiting):
+            ended = [row.outcome() if type(row) is Ticket else row for row in outcomes]
+            reply.respond(self._app.frame(ended))

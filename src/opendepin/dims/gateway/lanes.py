@@ -5,8 +5,7 @@ In: judged messages. Out: tickets that point into a group until it is durable, t
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -20,9 +19,9 @@ from opendepin.dims.gateway.rules import Sealed
 class Forming:
     """A group that collects messages, then waits for the disk."""
 
-    __slots__ = ("blocks", "done", "refused", "scanned", "sealed", "since", "states")
+    __slots__ = ("blocks", "ended", "refused", "scanned", "sealed", "since", "states", "waiters")
 
-    def __init__(self, done: asyncio.Future[None], since: float) -> None:
+    def __init__(self, since: float) -> None:
         self.scanned: list[Scanned] = []
         self.states: list[KeyChange] = []
         self.blocks: set[int] = set()
@@ -30,17 +29,19 @@ class Forming:
         self.refused: dict[int, Refusal] = {}
         """Messages that were refused after they had joined: the device changed, or the disk is full."""
         self.sealed: Sealed | None = None
-        self.done = done
-        """Set once every message is durable or refused."""
+        self.waiters: list[Callable[[], None]] = []
+        self.ended = False
+        """Every message is durable or refused."""
         self.since = since
         """Loop time of its beginning."""
 
-    def add(self, scanned: Scanned, state: KeyChange, block: int) -> None:
-        """Take in a message that was good in this state at this identity block."""
+    def add(self, scanned: Scanned, state: KeyChange, block: int) -> int:
+        """Take in a message that was good in this state at this identity block; return its index."""
         self.scanned.append(scanned)
         self.states.append(state)
         if block not in self.blocks:
             self.blocks.add(block)
+        return len(self.states) - 1
 
     def index_of(self, message_id: bytes) -> int | None:
         """Return where a message stands, None when it does not."""
@@ -63,12 +64,16 @@ class Forming:
         """
         if self.sealed is None:
             raise IndexBroken("a receipt was asked for before its group was durable")
+        if not self.refused:
+            return self.sealed, index
         return self.sealed, index - sum(1 for refused in self.refused if refused < index)
 
     def end(self) -> None:
         """Tell who waits that every message is durable or refused."""
-        if not self.done.done():
-            self.done.set_result(None)
+        self.ended = True
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            waiter()
 
 
 @dataclass
@@ -96,16 +101,21 @@ class Lane:
 
 
 class Ticket:
-    """A message that is in a group; durable once the group's `done` is set."""
+    """A message that is in a group; durable once the group has ended."""
 
     __slots__ = ("forming", "index", "repeated")
 
-    def __init__(self, forming: Forming, index: int, *, repeated: bool) -> None:
+    def __init__(self, forming: Forming, index: int, *, repeated: bool = False) -> None:
         self.forming, self.index, self.repeated = forming, index, repeated
 
     def place(self) -> tuple[Sealed, int]:
         """Return the durable group and the index in it."""
         return self.forming.place(self.index)
+
+    def outcome(self) -> Ticket | Refusal:
+        """Return what became of the message once its group has ended."""
+        refused = self.forming.refused
+        return refused.get(self.index, self) if refused else self
 
     def raw(self) -> bytes:
         """Return the message's bytes as they were admitted."""

@@ -98,15 +98,20 @@ def reason_of_signature(public: bytes, scanned: Scanned) -> Refusal:
     return Refusal("signature", "the signature does not match key and digest")
 
 
-def reason_of_age(time_ms: int, now_ms: int, max_age_ms: int, max_ahead_ms: int) -> Refusal | None:
-    """Say why a message signed at `time_ms` is refused now; None when it is not."""
+def reason_of_seq(seq: int, last: int) -> Refusal:
+    """Say why a `seq` that does not go up is refused."""
+    if seq == last:
+        return Refusal("seq-conflict", f"another message with seq {last} was admitted before")
+    return Refusal("seq-stale", f"seq {seq} is below the last admitted one, {last}")
+
+
+def reason_of_age(time_ms: int, now_ms: int, max_age_ms: int) -> Refusal:
+    """Say why a message signed at `time_ms` is refused at `now_ms`."""
     if time_ms < now_ms - max_age_ms:
         days = max_age_ms / 86_400_000
-        return Refusal("too-old", f"signed more than {days:g} days ago: observe or sign it anew")
-    if time_ms > now_ms + max_ahead_ms:
-        ahead = max_ahead_ms / 1000
-        return Refusal("too-early", f"signed over {ahead:g} s in the future: set the device's clock")
-    return None
+        return Refusal("too-old", f"signed more than {days:g} days ago: sign it anew")
+    ahead = (time_ms - now_ms) / 1000
+    return Refusal("too-early", f"signed {ahead:g} s in the future: set the device's clock")
 
 
 def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:

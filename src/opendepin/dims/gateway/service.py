@@ -12,10 +12,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from opendepin.core.group import decode_group
-from opendepin.core.identity import KeyChange
+from opendepin.core.identity import KeyChange, Status
 from opendepin.core.keys import Key
 from opendepin.core.wire import Scanned, Scanner
 from opendepin.dims.gateway import rules
@@ -40,6 +41,7 @@ from opendepin.runtime.stagelog import StageLog
 from opendepin.runtime.telemetry import Counters
 
 _NOT_READY = Refusal("not-ready", "the gateway has not read the registry yet: try again", BUSY_RETRY_S)
+_ACTIVE = Status.ACTIVE
 _BUSY = Refusal("busy", "the gateway's queue is full: send again later", BUSY_RETRY_S)
 
 
@@ -61,13 +63,14 @@ class Gateway:
     """One gateway over one stage log. Its methods belong to one event loop."""
 
     def __init__(self, config: GatewayConfig, key: Key, doors: Doors) -> None:
-        self.config = self._config = config
+        self.config = config
         self._doors, self._sign = doors, key.sign_recoverable
         self._address = key.address
         self._lanes: dict[int, Lane] = {}
         self._last_seq = doors.index.state.last_seq
         self._pending_seq: dict[bytes, int] = {}
-        self._verifier = rules.Verifier()
+        self._current, self._holds = doors.keys.current, rules.Verifier().holds
+        self._max_age_ms, self._max_ahead_ms = config.max_age_ms, config.max_ahead_ms
         self._device_quota = Quota[bytes](config.device_rate_per_s, config.device_burst)
         self._project_quota = Quota[int](config.project_rate_per_s, config.project_burst)
         self._waiting = 0
@@ -105,7 +108,7 @@ class Gateway:
             schema = self._doors.schemas.schema(project)
             if schema is None:
                 return None
-            scanner = Scanner(schema, self._config.network_id, project)
+            scanner = Scanner(schema, self.config.network_id, project)
             found = self._lanes[project] = Lane(project, schema, scanner)
         return found
 
@@ -113,13 +116,9 @@ class Gateway:
 
     async def admit(self, lane: Lane, raw: bytes) -> Outcome:
         """Admit one message; return when it is durable or refused."""
-        scanned = lane.scanner.scan(raw)
-        whole = scanned is not None and len(scanned.raw) == len(raw)
-        outcome = self._judge(lane, scanned if scanned is not None and whole else raw)
-        if type(outcome) is Ticket:
-            await outcome.forming.done
-            return outcome.forming.refused.get(outcome.index, outcome)
-        return outcome
+        outcome = self.take(lane, raw)
+        await self._ended([outcome])
+        return outcome.outcome() if type(outcome) is Ticket else outcome
 
     async def admit_frame(self, lane: Lane, body: bytes) -> list[Outcome]:
         """Admit a frame's messages, each by itself; return when all are durable or refused.
@@ -127,79 +126,94 @@ class Gateway:
         Raises:
             FrameRejected: the body cannot be cut; nothing of it was judged.
         """
-        outcomes = [self._judge(lane, item) for item in cut(body, lane.scanner)]
-        forming = {id(o.forming): o.forming for o in outcomes if type(o) is Ticket}
-        for group in forming.values():
-            await group.done
-        if any(group.refused for group in forming.values()):
-            return [
-                o.forming.refused.get(o.index, o) if type(o) is Ticket else o for o in outcomes
-            ]
-        return outcomes
+        outcomes = self.take_frame(lane, body)
+        await self._ended(outcomes)
+        return [row.outcome() if type(row) is Ticket else row for row in outcomes]
 
-    def _judge(self, lane: Lane, item: Scanned | bytes) -> Outcome:
-        """Judge one message against everything known now; a good one joins the forming group."""
-        if type(item) is bytes:
-            refusal = rules.reason_of_form(item, lane.schema)
-            return refusal or Refusal("canonical", "the message's form is not the one of message.md")
-        device, seq, time_ms, message_id, signature, raw = item
-        pending = self._pending_seq.get(device)
-        last = self._last_seq.get(device, 0) if pending is None else pending
+    def take(self, lane: Lane, raw: bytes) -> Outcome:
+        """Judge one message; a ticket counts only once its group has ended."""
+        scanned = lane.scanner.scan(raw)
+        if scanned is None or len(scanned.raw) != len(raw):
+            return self._form_refused(lane, raw)
+        return self._judge(lane, scanned, self._doors.clock.now_ms())
+
+    def take_frame(self, lane: Lane, body: bytes) -> list[Outcome]:
+        """Judge a frame's messages; see `admit_frame` and `take`."""
+        now_ms = self._doors.clock.now_ms()
+        return [
+            self._form_refused(lane, item)
+            if type(item) is bytes
+            else self._judge(lane, item, now_ms)
+            for item in cut(body, lane.scanner)
+        ]
+
+    async def _ended(self, outcomes: Sequence[Outcome]) -> None:
+        for forming in {row.forming for row in outcomes if type(row) is Ticket}:
+            if not forming.ended:
+                done = asyncio.get_running_loop().create_future()
+                forming.waiters.append(partial(_wake, done))
+                await done
+
+    def _form_refused(self, lane: Lane, raw: bytes) -> Refusal:
+        refusal = rules.reason_of_form(raw, lane.schema)
+        return refusal or Refusal("canonical", "the message's form is not the one of message.md")
+
+    def _judge(self, lane: Lane, item: Scanned, now_ms: int) -> Outcome:
+        """Judge a message against everything known now; a good one joins the forming group."""
+        device = item.device
+        last = self._pending_seq.get(device) or self._last_seq.get(device, 0)
         first_answer: Ticket | Repeat | None = None
-        if seq <= last:
+        if item.seq <= last:
             try:
                 first_answer = self._first_answer(lane, item)
             except LookupsBusy:
                 return _BUSY
-            if first_answer is not None and first_answer.raw() == raw:
+            if first_answer is not None and first_answer.raw() == item.raw:
                 return first_answer
-        state = self._doors.keys.current(device)
-        refusal = rules.reason_of_state(state, lane.project)
-        if refusal is not None or state is None:
-            return refusal or _NOT_READY
-        if not self._verifier.holds(state.public, message_id, signature):
+        state = self._current(device)
+        if state is None or state.project != lane.project or state.status is not _ACTIVE:
+            return rules.reason_of_state(state, lane.project) or _NOT_READY
+        if not self._holds(state.public, item.message_id, item.signature):
             return rules.reason_of_signature(state.public, item)
         if first_answer is not None:
             return first_answer
-        return self._admit_good(lane, item, state, last)
-
-    def _admit_good(self, lane: Lane, item: Scanned, state: KeyChange, last: int) -> Outcome:
-        """Check what depends on time and order; then take the message in."""
-        config, now = self._config, self._doors.clock.now_ms()
-        if not now - config.max_age_ms <= item.time_ms <= now + config.max_ahead_ms:
-            refusal = rules.reason_of_age(item.time_ms, now, config.max_age_ms, config.max_ahead_ms)
-            return refusal or _NOT_READY
         if item.seq <= last:
-            if item.seq == last:
-                return Refusal("seq-conflict", f"another message with seq {last} was admitted")
-            return Refusal("seq-stale", f"seq {item.seq} is below the last admitted, {last}")
+            return rules.reason_of_seq(item.seq, last)
+        if not now_ms - self._max_age_ms <= item.time_ms <= now_ms + self._max_ahead_ms:
+            return rules.reason_of_age(item.time_ms, now_ms, self._max_age_ms)
+        return self._take_good(lane, item, state)
+
+    def _take_good(self, lane: Lane, item: Scanned, state: KeyChange) -> Outcome:
+        """Take a good message into the forming group, when there is room for it."""
         block = self._doors.keys.identity_block()
-        if block < max(1, self._doors.index.state.identity_block):
+        if block < self._lowest_block():
             return _NOT_READY
-        if self._waiting >= config.queue_messages or not self._open:
+        if self._waiting >= self.config.queue_messages or not self._open:
             return _BUSY
         refusal = self._over_quota(lane, item.device)
         if refusal is not None:
             return refusal
         forming = lane.forming
         if forming is None:
-            loop = asyncio.get_running_loop()
-            forming = lane.forming = Forming(loop.create_future(), loop.time())
+            forming = lane.forming = Forming(asyncio.get_running_loop().time())
             self._work.set()
-        forming.add(item, state, block)
+        index = forming.add(item, state, block)
         self._pending_seq[item.device] = item.seq
         self._waiting += 1
-        if len(forming.scanned) >= config.group_messages:
+        if index + 1 >= self.config.group_messages:
             lane.close()
-        return Ticket(forming, len(forming.scanned) - 1, repeated=False)
+        return Ticket(forming, index)
+
+    def _lowest_block(self) -> int:
+        return self._doors.index.state.identity_block or 1
 
     def _over_quota(self, lane: Lane, device: bytes) -> Refusal | None:
         now = self._doors.clock.monotonic()
         wait = self._device_quota.take(device, now)
-        if wait > 0:
+        if wait:
             return Refusal("rate-device", "the device sends faster than it may", wait)
         wait = self._project_quota.take(lane.project, now)
-        if wait > 0:
+        if wait:
             self._device_quota.give_back(device)
             return Refusal("rate-project", "the project's devices send faster than they may", wait)
         return None
@@ -231,7 +245,7 @@ class Gateway:
             rows = self._doors.log.read(number - 1, 1)
             if not rows:
                 raise IndexBroken(f"the log has no group {number}")
-            group = decode_group(rows[0][1], self._config.network_id)
+            group = decode_group(rows[0][1], self.config.network_id)
             ids = [self.scan_kept(group.header.project, raw).message_id for raw in group.messages]
             found = rules.sealed_of(group, ids)
             self._remember(number, found)
@@ -284,7 +298,7 @@ class Gateway:
 
     def restore(self) -> int:
         """Rebuild what is known from checkpoint and log, before the first `admit`; return groups read again."""
-        index, config = self._doors.index, self._config
+        index, config = self._doors.index, self.config
         again = index.restore(self._doors.log, self.scan_kept, config.checkpoint_messages)
         self._last_seq = index.state.last_seq
         return again
@@ -336,7 +350,7 @@ class Gateway:
         if not lanes or any(lane.closed for lane in lanes):
             return
         oldest = min(lane.forming.since for lane in lanes if lane.forming)
-        wait = oldest + self._config.group_wait_ms / 1000 - asyncio.get_running_loop().time()
+        wait = oldest + self.config.group_wait_ms / 1000 - asyncio.get_running_loop().time()
         if wait > 0:
             await asyncio.sleep(wait)
 
@@ -361,7 +375,7 @@ class Gateway:
         """Fix identity block and positions of the closed groups, sign them."""
         found: list[tuple[Forming, Sealed]] = []
         state, block = self._doors.index.state, self._doors.keys.identity_block()
-        due = self._doors.heights.height() + self._config.include_within_blocks
+        due = self._doors.heights.height() + self.config.include_within_blocks
         next_position = dict(state.next_position)
         for lane, forming in batch:
             if block < state.identity_block:
@@ -372,7 +386,7 @@ class Gateway:
             if kept:
                 first = next_position.get(lane.project, 1)
                 next_position[lane.project] = first + len(kept)
-                network = self._config.network_id
+                network = self.config.network_id
                 place = Place(network, lane.project, self._address, first, block, due)
                 found.append((forming, rules.seal(place, kept, self._sign)))
         return found
@@ -385,7 +399,7 @@ class Gateway:
                 continue
             refusal = rules.reason_of_state(state, lane.project)
             if refusal is None and state is not None:
-                if self._verifier.holds(state.public, scanned.message_id, scanned.signature):
+                if self._holds(state.public, scanned.message_id, scanned.signature):
                     continue
                 refusal = rules.reason_of_signature(state.public, scanned)
             self._refuse(forming, [index], refusal or _NOT_READY)
@@ -433,7 +447,7 @@ class Gateway:
                     del self._pending_seq[row.device]
 
     def _write_checkpoint(self) -> None:
-        index, config = self._doors.index, self._config
+        index, config = self._doors.index, self.config
         if index.unwritten < max(config.checkpoint_messages, len(self._last_seq)):
             return
         snapshot = index.begin_write()
@@ -450,3 +464,8 @@ class Gateway:
         else:
             self._doors.logger.error("checkpoint", detail=str(error))
             self._doors.index.undo_write()
+
+
+def _wake(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
