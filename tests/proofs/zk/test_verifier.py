@@ -1,7 +1,7 @@
 """The generated contract takes true proofs and nothing else, and never reverts.
 
 Each forgery runs in an EVM against the compiled source, beside the proof that it was made from. An
-EVM in Python needs a second for a pairing, so those that reach it are few; the soak test tries many.
+EVM in Python needs a second for a pairing, so those that reach it are few; the soak tries more.
 """
 
 from __future__ import annotations
