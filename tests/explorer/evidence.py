@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import rlp
@@ -45,6 +46,16 @@ def verification_key() -> dict[str, Any]:
         "ic": [text(_g1(each)) for each in IC],
         "development": True,
     }
+
+
+def key_hash() -> bytes:
+    """Return the hash of that verification key's bytes."""
+    words = [*_g1(ALPHA)]
+    for scalar in (BETA, GAMMA, DELTA):
+        (x0, x1), (y0, y1) = _g2(scalar)
+        words += [x1, x0, y1, y0]
+    words += [word for scalar in IC for word in _g1(scalar)]
+    return sha256(b"".join(word.to_bytes(32, "big") for word in words)).digest()
 
 
 def simulated_proof(statement: int, evaluation: int, field_root: int) -> bytes:

@@ -36,7 +36,7 @@ from opendepin.demo.readings import Recorded, recorded
 from opendepin.demo.stations import LANDS, STATIONS
 from opendepin.explorer.ports import BatchRecord, L1Block, L1Event, SettleCall, Sources
 from opendepin.explorer.sheets import NetworkSheet, Output, Place, ProjectSheet
-from tests.explorer.evidence import State, block_header, simulated_proof, verification_key
+from tests.explorer.evidence import State, block_header, key_hash, simulated_proof, verification_key
 
 PROJECT = 1
 CHAIN_ID = 770_077
@@ -65,10 +65,7 @@ MANIFEST = Manifest(
     PAY_OFFSET,
     len(STATIONS),
 )
-CIRCUIT_HASH, VK_HASH = (
-    keccak256(b"circuit of the test"),
-    keccak256(b"verification key of the test"),
-)
+CIRCUIT_HASH, VK_HASH = keccak256(b"circuit of the test"), key_hash()
 
 
 def key(name: str) -> Key:
@@ -96,11 +93,13 @@ OPERATORS = [key("operator 0"), key("operator 1")]
 OWNER = key("owner").address
 DEVICE_KEYS = [key(f"device {s.name}") for s in STATIONS]
 PROGRAM = statement.program_id(MANIFEST.hash(), CIRCUIT_HASH, VK_HASH)
+SETTLED = 3
+TASK_MEMBERS = {"producer": 4, "outputs_hash": 6, "pay_root": 7}
 LAYOUT = {
     "BatchInbox.header_hash": 3,
     "BatchInbox.segment_hash": 5,
     "Devices.history": 8,
-    "Settlement.result": 12,
+    "Settlement.tasks": 12,
 }
 """Slot of each proven map, as a Vyper layout names them."""
 
@@ -395,7 +394,7 @@ class World:
         pay_root = merkle.root(
             [merkle.pay_leaf(task, i, n) for i, n in enumerate(units)], merkle.pay_node
         )
-        held, height = sum(units) * UNIT_RATE, len(self.blocks)
+        held = sum(units) * UNIT_RATE
         money = {
             "operator_paid": OPERATOR_FEE,
             "devices_held": held,
@@ -409,15 +408,9 @@ class World:
             "outputs_hash": digest,
             "pay_root": pay_root,
         }
-        words = [
-            digest,
-            pay_root,
-            producer.rjust(32, b"\0"),
-            height.to_bytes(32, "big"),
-            (1).to_bytes(32, "big"),
-        ]
-        for offset, word in enumerate(words):
-            self._store("Settlement", "result", [task], word, offset)
+        duty = (SETTLED << 248 | int.from_bytes(producer, "big")).to_bytes(32, "big")
+        for member, word in (("producer", duty), ("outputs_hash", digest), ("pay_root", pay_root)):
+            self._store("Settlement", "tasks", [task], word, TASK_MEMBERS[member])
         burned = {
             "sender": CONTRACTS["Escrow"],
             "reason": b"protocol share".ljust(32, b"\0"),
@@ -537,13 +530,13 @@ class WorldPorts:
 
 
 def _slot_of_what(contract: str, what: str) -> bytes:
-    name, _, rest = what.partition("(")
+    name, _, rest = what.replace("result(", "tasks(").partition("(")
     inner, _, member = rest.partition(")")
     words = [
         bytes.fromhex(w[2:]) if w.startswith("0x") else int(w).to_bytes(32, "big")
         for w in inner.split(",")
     ]
-    offset = {"": 0, ".outputs_hash": 0, ".pay_root": 1, ".producer": 2}[member]
+    offset = TASK_MEMBERS[member[1:]] if member else 0
     return slot_of(contract, name, words, offset)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
-from opendepin.explorer.adapters.sqlite import SqliteIndex
+from opendepin.explorer.adapters.sqlite import SqliteStore
 from opendepin.explorer.app import build_app
 from opendepin.explorer.assets.build import default_folder
 from opendepin.explorer.assets.serving import Assets
@@ -22,7 +22,7 @@ from tests.explorer import history
 async def main(port: int, folder: Path) -> None:
     world = history.built(settled=10, sealed=11)
     live = Live(1)
-    store = SqliteIndex(folder / "index.sqlite")
+    store = SqliteStore(folder / "index.sqlite")
     projects = {history.PROJECT: history.project_sheet()}
     sheet, sources = history.network_sheet(), world.sources()
     indexer = Indexer(store, sources, sheet, projects, live)

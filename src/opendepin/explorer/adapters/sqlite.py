@@ -40,7 +40,7 @@ INSERT_SEGMENT = "INSERT OR IGNORE INTO segments VALUES (?,?,?,?,?,?,?,?,?)"
 INSERT_PLACE = "INSERT OR IGNORE INTO places VALUES (?,?,?,?,?,?,?,?)"
 
 
-class SqliteIndex(Queries):
+class SqliteStore(Queries):
     """The index in a SQLite file. One writer; readers on any thread, each with its own connection.
 
     Raises:

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from posixpath import normpath
 
 import brotli
 
@@ -104,7 +105,7 @@ def _module(packages: Path, draft: Path, package: str, name: str) -> None:
     def rewritten(found: re.Match[str]) -> str:
         path = found[3]
         if path.startswith("."):
-            inner = (Path(name).parent / path).as_posix()
+            inner = normpath(f"{Path(name).parent}/{path}")
             wanted.append((package, inner))
             return found[0]
         owner = "/".join(path.split("/")[:2])
