@@ -1,28 +1,28 @@
-"""What the steps share: bundle, anchor, and values that several steps need, computed once."""
+"""What the steps share: bundle, anchor, and values that several steps need, computed once.
+
+What stands here was recomputed, or says that it is a claim. A part that the bundle does not have
+raises `NotReached`.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
-from importlib import import_module
 
-from opendepin.core import message
-from opendepin.core.batch import SegmentBody, decode_body
-from opendepin.core.errors import Rejected
+from opendepin.core import merkle, message, statement
+from opendepin.core.batch import SegmentBody, decode_body, segment_leaves
 from opendepin.core.group import Receipt
 from opendepin.core.identity import KeyChange
 from opendepin.core.journey import Signed
 from opendepin.core.manifest import Manifest
 from opendepin.core.readings import CheckedSegment, ProjectRules, check_segment
+from opendepin.core.schema import OBSERVED, Field, Schema
+from opendepin.proofs.errors import RuleBroken
+from opendepin.proofs.zk.keys import VerificationKey
 from opendepin.proofs.zk.rule import Rule
 from opendepin.verify import form
 from opendepin.verify.anchor import Anchor
-from opendepin.verify.errors import StepFailed
-
-
-class NotReached(Rejected):
-    """The trail has not come as far as this step."""
-
-    code = "absent"
+from opendepin.verify.errors import NotReached, StepFailed
+from opendepin.verify.rules import installed_rule
 
 
 def agree(computed: bytes | int | str, expected: bytes | int | str, why: str) -> tuple[str, str]:
@@ -42,8 +42,19 @@ def text(value: bytes | int | str) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
+class AnySchema(Schema):
+    """Stands for a project's schema where no program says it: nothing is checked of the data."""
+
+    def __init__(self) -> None:
+        super().__init__((Field(OBSERVED, "observed_s", 0, 0),))
+
+    def check(self, data: object) -> dict[int, int]:
+        """Take any data."""
+        return {}
+
+
 class Context:
-    """One check's working values; a part that is not in the bundle raises `NotReached`."""
+    """One check's working values."""
 
     def __init__(self, bundle: form.Bundle, anchor: Anchor) -> None:
         self.bundle = bundle
@@ -67,13 +78,12 @@ class Context:
         aad = message.external_aad(self.anchor.network_id, self.message.project)
         return message.message_id(self.signed, aad)
 
-    @property
+    @cached_property
     def receipt(self) -> Receipt:
-        """The gateway's receipt."""
-        receipt = self.bundle.receipt_value()
-        if receipt is None:
+        """The gateway's receipt, as claimed."""
+        if self.bundle.receipt is None:
             raise NotReached("the subject is a whole task, not one message")
-        return receipt
+        return self.bundle.receipt.value()
 
     @property
     def batch(self) -> form.Batch:
@@ -103,10 +113,10 @@ class Context:
 
     @cached_property
     def body(self) -> SegmentBody:
-        """The groups of the subject's segment."""
+        """The groups of the subject's segment, out of the batch body."""
         batch = self.batch
         segments = decode_body(bytes(batch.body), self.anchor.network_id)
-        if len(segments) != len(batch.segments) or not 0 <= batch.segment_index < len(segments):
+        if len(segments) != len(batch.segments):
             raise StepFailed(
                 "the body has another number of segments than the batch",
                 computed=str(len(segments)),
@@ -117,10 +127,19 @@ class Context:
     @property
     def segment(self) -> form.SegmentForm:
         """The subject's segment, as claimed."""
-        batch = self.batch
-        if not 0 <= batch.segment_index < len(batch.segments):
-            raise StepFailed(f"the batch has no segment {batch.segment_index}")
-        return batch.segments[batch.segment_index]
+        return self.batch.segments[self.batch.segment_index]
+
+    @cached_property
+    def message_ids(self) -> tuple[bytes, ...]:
+        """The id of every message of the segment, recomputed, whoever signed it."""
+        aad = message.external_aad(self.anchor.network_id, self.body.project)
+        raws = (raw for group in self.body.groups for raw in group.messages)
+        return tuple(message.message_id(message.parse(raw), aad) for raw in raws)
+
+    @cached_property
+    def segment_root(self) -> bytes:
+        """Merkle root over the segment's messages, recomputed."""
+        return merkle.root(segment_leaves(self.body, self.message_ids))
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -129,26 +148,38 @@ class Context:
 
     @cached_property
     def checked(self) -> CheckedSegment:
-        """Every message of the segment, checked."""
-        rules = ProjectRules.of_manifest(self.manifest)
+        """Every message of the segment, checked; its data only when the bundle has a manifest."""
+        settled = self.bundle.task is not None
+        rules = (
+            ProjectRules.of_manifest(self.manifest)
+            if settled
+            else ProjectRules(AnySchema(), value_field=None)
+        )
         return check_segment(self.body, self.anchor.gateways, rules, self.history)
 
     @cached_property
-    def rule(self) -> Rule:
-        """The rule that the manifest names, from the code installed here.
+    def verification_key(self) -> VerificationKey:
+        """The Groth16 key, as claimed; `program` holds it against the task id."""
+        return VerificationKey(self.task.verification_key.raw())
 
-        Raises:
-            NotReached: it is not installed, so that outputs cannot be recomputed.
-        """
-        module, _, name = self.manifest.compute.partition(":")
-        if not module.startswith("opendepin.") or not name.isidentifier():
-            raise NotReached(f"the rule {self.manifest.compute} is not one that ships here")
+    @cached_property
+    def program_id(self) -> bytes:
+        """The program of the manifest, circuit and key in the bundle."""
+        circuit = bytes(self.task.circuit_hash)
+        return statement.program_id(self.manifest.hash(), circuit, self.verification_key.hash)
+
+    @cached_property
+    def task_id(self) -> bytes:
+        """The task of that program over the subject's segment."""
+        place = (self.batch.header.number, self.batch.segment_index, self.body.project)
+        network, inbox = self.anchor.network_id, self.anchor.contracts["BatchInbox"]
+        return statement.task_id(network, inbox, *place, self.program_id)
+
+    @cached_property
+    def rule(self) -> Rule | None:
+        """The rule that the manifest names, from the code installed here; None without it."""
         try:
-            found = getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise NotReached(
-                f"the rule {self.manifest.compute} is not installed: {error}"
-            ) from error
-        if not isinstance(found, Rule):
-            raise NotReached(f"{self.manifest.compute} is no rule")
-        return found
+            found = installed_rule(self.manifest.compute)
+            return None if found is None else found.resized(self.manifest.capacity)
+        except RuleBroken as error:
+            raise StepFailed(f"the manifest's rule cannot be run: {error}") from error

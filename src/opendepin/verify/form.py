@@ -1,80 +1,121 @@
-"""A bundle's JSON as typed values (`docs/spec/bundle.md`). Reading checks form, never truth."""
+"""A bundle's JSON as typed values (`docs/spec/bundle.md`). Reading checks form, never truth.
+
+What a bundle tells without a proof (`transaction`, `gas_used`, `inbox_block`) is not read at all.
+"""
 
 from __future__ import annotations
-
-import re
-from typing import Any, TypeVar
 
 import msgspec
 
 from opendepin.core.batch import BatchHeader, Range, Segment
-from opendepin.core.encodings import from_hex
-from opendepin.core.errors import DepinError
-from opendepin.core.group import Receipt, receipt_of_json
+from opendepin.core.group import GroupHeader, Receipt
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.manifest import Manifest
 from opendepin.core.schema import Field, Schema
-from opendepin.verify.errors import BundleRejected
-
-FORM = "opendepin/bundle/1"
-MAX_BUNDLE_BYTES = 64 << 20
-"""Largest bundle file that is read."""
-
-T = TypeVar("T")
-
-
-class Hex(bytes):
-    """Bytes that stand in JSON as lower-case 0x-hex."""
-
-
-class Decimal(int):
-    """An integer that stands in JSON as a decimal string."""
+from opendepin.verify.scalars import (
+    Address,
+    Decimal,
+    Hash,
+    Hex,
+    Int,
+    PublicKey,
+    Signature,
+    Text,
+    Uint,
+    Uint8,
+    Uint32,
+)
 
 
 class Subject(msgspec.Struct, frozen=True):
     """What the bundle is about."""
 
-    kind: str
-    id: str
+    kind: Text
+    id: Hex
+
+
+class NetworkForm(msgspec.Struct, frozen=True):
+    """The network that the bundle says it is of."""
+
+    network_id: Hash
+    chain_id: Uint
+    genesis_hash: Hash
+    contracts: dict[str, Address]
+    sequencer: Address
+    attesters: list[Address]
+    threshold: Uint
+    gateways: list[Address]
 
 
 class Message(msgspec.Struct, frozen=True):
     """The subject's message."""
 
     raw: Hex
-    message_id: Hex
-    project: int
-    device: Hex
+    message_id: Hash
+    project: Uint
+    device: Address
+
+
+class ReceiptForm(msgspec.Struct, frozen=True):
+    """The gateway's receipt."""
+
+    network_id: Hash
+    project: Uint
+    gateway: Address
+    first: Uint
+    count: Uint32
+    identity_block: Uint
+    include_by_block: Uint
+    root: Hash
+    signature: Signature
+    position: Uint
+    message_id: Hash
+    path: list[Hash]
+
+    def value(self) -> Receipt:
+        """Return the core value."""
+        header = GroupHeader(
+            bytes(self.network_id),
+            self.project,
+            bytes(self.gateway),
+            self.first,
+            self.count,
+            self.identity_block,
+            self.include_by_block,
+            bytes(self.root),
+        )
+        where = self.position, bytes(self.message_id)
+        return Receipt(
+            header, bytes(self.signature), *where, tuple(bytes(step) for step in self.path)
+        )
 
 
 class Change(msgspec.Struct, frozen=True):
     """One entry of a key history."""
 
-    status: int
-    project: int
-    index: int
-    public: Hex
-    from_block: int
+    status: Uint8
+    project: Uint
+    index: Uint32
+    public: PublicKey
+    from_block: Uint
 
 
 class History(msgspec.Struct, frozen=True):
     """A device's whole key history."""
 
-    device: Hex
-    accumulator: Hex
+    device: Address
+    accumulator: Hash
     changes: list[Change]
 
     def key_changes(self) -> tuple[KeyChange, ...]:
-        """Return the entries as core values."""
+        """Return the entries as core values.
+
+        Raises:
+            ValueError: a status that is none.
+        """
+        device = bytes(self.device)
         return tuple(
-            KeyChange(
-                bytes(self.device),
-                Status(c.status),
-                c.project,
-                c.index,
-                bytes(c.public),
-                c.from_block,
-            )
+            KeyChange(device, Status(c.status), c.project, c.index, bytes(c.public), c.from_block)
             for c in self.changes
         )
 
@@ -82,13 +123,13 @@ class History(msgspec.Struct, frozen=True):
 class Header(msgspec.Struct, frozen=True):
     """A batch header."""
 
-    network_id: Hex
-    number: int
-    parent: Hex
-    segments_root: Hex
-    data_root: Hex
-    data_bytes: int
-    time: int
+    network_id: Hash
+    number: Uint
+    parent: Hash
+    segments_root: Hash
+    data_root: Hash
+    data_bytes: Uint
+    time: Uint
 
     def value(self) -> BatchHeader:
         """Return the core value."""
@@ -106,20 +147,20 @@ class Header(msgspec.Struct, frozen=True):
 class RangeForm(msgspec.Struct, frozen=True):
     """Positions of one gateway in a segment."""
 
-    gateway: Hex
-    first: int
-    last: int
-    identity_first: int
-    identity_last: int
+    gateway: Address
+    first: Uint
+    last: Uint
+    identity_first: Uint
+    identity_last: Uint
 
 
 class SegmentForm(msgspec.Struct, frozen=True):
     """A segment as the L1 sees it."""
 
-    project: int
-    root: Hex
+    project: Uint
+    root: Hash
     field_root: Decimal
-    count: int
+    count: Uint32
     ranges: list[RangeForm]
 
     def value(self) -> Segment:
@@ -128,51 +169,54 @@ class SegmentForm(msgspec.Struct, frozen=True):
             Range(bytes(r.gateway), r.first, r.last, r.identity_first, r.identity_last)
             for r in self.ranges
         )
-        return Segment(self.project, bytes(self.root), self.field_root, self.count, ranges)
+        return Segment(self.project, bytes(self.root), int(self.field_root), self.count, ranges)
 
 
 class Attestation(msgspec.Struct, frozen=True):
     """One store's signature."""
 
-    attester: Hex
-    signature: Hex
+    attester: Address
+    signature: Signature
 
 
 class Code(msgspec.Struct, frozen=True):
     """Shape of the Reed–Solomon code."""
 
-    k: int
-    n: int
+    k: Uint
+    n: Uint
 
 
 class Batch(msgspec.Struct, frozen=True):
     """The batch that holds the subject."""
 
     header: Header
-    hash: Hex
-    sequencer_signature: Hex
+    hash: Hash
+    sequencer_signature: Signature
     attestations: list[Attestation]
-    inbox_block: int
     code: Code
     segments: list[SegmentForm]
-    segment_index: int
+    segment_index: Uint
     body: Hex
 
 
 class ManifestForm(msgspec.Struct, frozen=True):
     """A project's manifest."""
 
-    name: str
-    version: str
-    schema: list[tuple[int, str, int, int, str, int]]
-    compute: str
-    capacity: int
-    value_field: int
-    pay_offset: int
-    pay_count: int
+    name: Text
+    version: Text
+    schema: list[tuple[Uint, Text, Int, Int, Text, Uint]]
+    compute: Text
+    capacity: Uint
+    value_field: Uint
+    pay_offset: Uint
+    pay_count: Uint
 
     def value(self) -> Manifest:
-        """Return the core value."""
+        """Return the core value.
+
+        Raises:
+            SchemaRejected: the fields make no schema.
+        """
         fields = tuple(Field(k, name, lo, hi, unit, s) for k, name, lo, hi, unit, s in self.schema)
         head = (self.name, self.version, Schema(fields), self.compute, self.capacity)
         return Manifest(*head, self.value_field, self.pay_offset, self.pay_count)
@@ -199,58 +243,60 @@ class VerificationKeyForm(msgspec.Struct, frozen=True):
             words += [x1, x0, y1, y0]
         for point in self.ic:
             words += point
-        return b"".join((word % (1 << 256)).to_bytes(32, "big") for word in words)
+        return b"".join(word.to_bytes(32, "big") for word in words)
 
 
 class Result(msgspec.Struct, frozen=True):
     """What the settlement contract holds of a settled task."""
 
-    outputs_hash: Hex
-    pay_root: Hex
-    producer: Hex
-    settled_block: int
+    outputs_hash: Hash
+    pay_root: Hash
+    producer: Address
+    settled_block: Uint
     callback_ok: bool
 
 
 class Task(msgspec.Struct, frozen=True):
     """The task over the segment, with its proof."""
 
-    task_id: Hex
-    project: int
-    batch: int
-    segment_index: int
-    kind: str
+    task_id: Hash
+    project: Uint
+    batch: Uint
+    segment_index: Uint
+    kind: Text
     manifest: ManifestForm
-    manifest_hash: Hex
-    circuit_hash: Hex
-    vk_hash: Hex
-    program_id: Hex
-    producer: Hex
+    manifest_hash: Hash
+    circuit_hash: Hash
+    vk_hash: Hash
+    program_id: Hash
+    producer: Address
     outputs: list[Decimal]
-    outputs_hash: Hex
+    outputs_hash: Hash
     statement: Decimal
     evaluation: Decimal
     proof: Hex
     verification_key: VerificationKeyForm
-    result: Result | None = None
-    transaction: Hex | None = None
-    gas_used: int | None = None
+    result: Result
 
 
 class SlotForm(msgspec.Struct, frozen=True):
     """One storage slot with its proof."""
 
-    what: str
-    key: Hex
-    value: Hex
+    what: Text
+    key: Hash
+    value: Hash
     proof: list[Hex]
 
 
 class ContractForm(msgspec.Struct, frozen=True):
     """Slots of one contract with the account's proof."""
 
-    contract: str
-    address: Hex
+    contract: Text
+    address: Address
+    nonce: Uint
+    balance: Decimal
+    storage_hash: Hash
+    code_hash: Hash
     account_proof: list[Hex]
     storage: list[SlotForm]
 
@@ -258,8 +304,8 @@ class ContractForm(msgspec.Struct, frozen=True):
 class Block(msgspec.Struct, frozen=True):
     """One L1 block header."""
 
-    number: int
-    hash: Hex
+    number: Uint
+    hash: Hash
     header: Hex
 
 
@@ -270,13 +316,6 @@ class L1(msgspec.Struct, frozen=True):
     proofs: list[ContractForm]
 
 
-class NetworkForm(msgspec.Struct, frozen=True):
-    """The network that the bundle says it is of."""
-
-    network_id: Hex
-    chain_id: int
-
-
 class Bundle(msgspec.Struct, frozen=True):
     """Everything between one subject and L1; claims, all of it."""
 
@@ -284,41 +323,9 @@ class Bundle(msgspec.Struct, frozen=True):
     subject: Subject
     network: NetworkForm
     histories: list[History]
-    labels: list[str] = []
+    labels: list[Text] = []
     message: Message | None = None
-    receipt: dict[str, Any] | None = None
+    receipt: ReceiptForm | None = None
     batch: Batch | None = None
     task: Task | None = None
     l1: L1 | None = None
-
-    def receipt_value(self) -> Receipt | None:
-        """Return the receipt as a core value."""
-        return None if self.receipt is None else receipt_of_json(self.receipt)
-
-
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,79}")
-
-
-def _special(kind: type[T], value: object) -> T:
-    if kind is Hex and isinstance(value, str):
-        return kind(from_hex(value))
-    if kind is Decimal and isinstance(value, str) and _DECIMAL.fullmatch(value):
-        return kind(value)
-    raise ValueError(f"{str(value)[:60]!r} is not of the form of {kind.__name__}")
-
-
-def read_bundle(data: bytes) -> Bundle:
-    """Read a bundle file.
-
-    Raises:
-        BundleRejected: too large, not JSON, a part missing or of another form.
-    """
-    if len(data) > MAX_BUNDLE_BYTES:
-        raise BundleRejected(f"a bundle has at most {MAX_BUNDLE_BYTES} bytes, this has {len(data)}")
-    try:
-        bundle = msgspec.json.decode(data, type=Bundle, dec_hook=_special)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, DepinError) as error:
-        raise BundleRejected(f"not a bundle: {error}") from error
-    if bundle.form != FORM:
-        raise BundleRejected(f"this is of form {bundle.form!r}, here {FORM!r} is read")
-    return bundle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from opendepin.chain.header import Header, decode_header
@@ -17,23 +18,24 @@ from opendepin.chain.storage import (
 from opendepin.core.identity import accumulate
 from opendepin.core.statement import outputs_hash
 from opendepin.verify import form
-from opendepin.verify.context import Context, NotReached, agree, text
-from opendepin.verify.errors import StepFailed
+from opendepin.verify.context import Context, agree, text
+from opendepin.verify.errors import NotReached, StepFailed
+from opendepin.verify.order import same_network
 from opendepin.verify.steps import Found
 
-TASK_MEMBERS = {
-    "segment_root": 0,
-    "field_root": 1,
-    "program": 2,
-    "duty": 4,
-    "outputs_hash": 6,
-    "pay_root": 7,
-}
-"""Offset of a stored task's members that are proven (`contracts/modules/task_records.vy`)."""
+TASK_MEMBERS = {"producer": 4, "outputs_hash": 6, "pay_root": 7}
+"""Offset of a stored task's members that are proven (`contracts/modules/task_records.vy`); the
+producer shares its slot with state and deadline. Program and segment are bound by the task's id.
+"""
 
 STATE_SETTLED = 3
 STATE_SHIFT, STATE_MASK = 248, 7
+BLOCK_SHIFT, BLOCK_MASK = 200, (1 << 40) - 1
+CALLBACK_BIT = 251
 PRODUCER_MASK = (1 << 160) - 1
+
+Slots = Mapping[int, str]
+"""Slot → what stands there, as `docs/spec/bundle.md` names it."""
 
 
 def task_layout(layout: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,24 +66,53 @@ def task_slot(layout: Mapping[str, Any], task: bytes, member: str) -> int:
 
 def l1_block(c: Context) -> Found:
     """Hash the block header; compare with the trusted hash."""
-    header = _header(c)
+    claimed, header = bytes(c.bundle.network.genesis_hash), _header(c)
+    agree(claimed, c.anchor.genesis_hash, "the bundle is of a chain with another first block")
     pair = agree(header.hash, _trusted(c), "the header is not that of the trusted block")
+    block = c.bundle.l1.block if c.bundle.l1 is not None else None
+    if block is not None:
+        agree(header.hash, bytes(block.hash), "the header hashes to another value")
+        agree(header.number, block.number, "the header is of another height")
     return Found(*pair, f"your trusted hash of block {header.number}")
+
+
+def key_history(c: Context) -> Found:
+    """Fold every device's history; compare with what the registry holds in the trusted block."""
+    for history in c.bundle.histories:
+        found = accumulate(c.history(bytes(history.device)))
+        why = f"the key history of {text(bytes(history.device))} gives another accumulator"
+        agree(found, bytes(history.accumulator), why)
+    header = _trusted_header(c)
+    values = proven(c, header, "Devices", history_slots(c))
+    for device in c.histories:
+        value = values[history_slot(c.anchor.layouts["Devices"], device)]
+        why = f"the registry holds another key history of {text(device)}"
+        agree(accumulate(c.history(device)), value, why)
+    judged_at = 0 if c.bundle.receipt is None else c.receipt.header.identity_block
+    if judged_at > header.number:
+        why = "the histories are proven at a block before the identity block they are judged at"
+        raise StepFailed(why, computed=str(header.number), expected=f"at least {judged_at}")
+    count = f"{len(c.histories)} accumulators"
+    return Found(count, count, f"Devices.history in block {header.number}")
 
 
 def l1_storage(c: Context) -> Found:
     """Prove every slot that this trail needs, and compare with what was recomputed."""
-    header, proven = _header(c), 0
-    agree(header.hash, _trusted(c), "the header is not that of the trusted block")
+    same_network(c)
+    for name, address in c.bundle.network.contracts.items():
+        expected = c.anchor.contracts.get(name, b"")
+        agree(bytes(address), expected, f"the bundle names another contract {name}")
+    header, count = _trusted_header(c), 0
     for contract, expected in _expected(c).items():
-        values = _values(c, header.state_root, contract, set(expected))
+        slots = {slot: what for slot, (what, _) in expected.items()}
+        values = proven(c, header, contract, slots | _duty_slots(c, contract))
         for slot, (what, value) in expected.items():
             agree(values[slot], value, f"{contract}.{what} holds another value on L1")
-            proven += 1
         if contract == "Settlement":
-            proven += _check_duty(c, values)
-    count = f"{proven} slots"
-    return Found(count, count, f"state root {text(header.state_root)}")
+            _check_duty(c, values)
+        count += len(values)
+    said = f"{count} slots"
+    return Found(said, said, f"state root {text(header.state_root)}")
 
 
 def _trusted(c: Context) -> bytes:
@@ -96,29 +127,32 @@ def _header(c: Context) -> Header:
     return decode_header(bytes(c.bundle.l1.block.header))
 
 
+def _trusted_header(c: Context) -> Header:
+    header = _header(c)
+    agree(header.hash, _trusted(c), "the header is not that of the trusted block")
+    return header
+
+
+def history_slots(c: Context) -> dict[int, str]:
+    """Return the registry's slots of every history in the bundle."""
+    layout = c.anchor.layouts["Devices"]
+    return {history_slot(layout, device): f"history({text(device)})" for device in c.histories}
+
+
 def _expected(c: Context) -> dict[str, dict[int, tuple[str, bytes]]]:
     """Contract → slot → (name, value recomputed here)."""
-    layouts = c.anchor.layouts
     devices = {
-        history_slot(layouts["Devices"], device): (
-            f"history({text(device)})",
-            accumulate(c.history(device)),
-        )
-        for device in c.histories
+        slot: (what, accumulate(c.history(device)))
+        for (slot, what), device in zip(history_slots(c).items(), c.histories, strict=True)
     }
     found = {"Devices": devices}
     if c.bundle.batch is not None:
         number, index = c.batch.header.number, c.batch.segment_index
-        inbox = layouts["BatchInbox"]
+        inbox = c.anchor.layouts["BatchInbox"]
+        header, segment = c.batch.header.value().hash(), c.segment.value().hash()
         found["BatchInbox"] = {
-            header_hash_slot(inbox, number): (
-                f"header_hash({number})",
-                c.batch.header.value().hash(),
-            ),
-            segment_hash_slot(inbox, number, index): (
-                f"segment_hash({number},{index})",
-                c.segment.value().hash(),
-            ),
+            header_hash_slot(inbox, number): (f"header_hash({number})", header),
+            segment_hash_slot(inbox, number, index): (f"segment_hash({number},{index})", segment),
         }
     if c.bundle.task is not None:
         found["Settlement"] = _expected_task(c, c.bundle.task)
@@ -126,51 +160,88 @@ def _expected(c: Context) -> dict[str, dict[int, tuple[str, bytes]]]:
 
 
 def _expected_task(c: Context, task: form.Task) -> dict[int, tuple[str, bytes]]:
-    if task.result is None:
-        raise StepFailed("the task is settled, but its result is not in the bundle")
     members = {
-        "segment_root": c.checked.root,
-        "field_root": int(c.segment.field_root).to_bytes(32, "big"),
-        "program": bytes(task.program_id),
         "outputs_hash": outputs_hash(task.outputs),
         "pay_root": bytes(task.result.pay_root),
     }
-    layout, identifier = c.anchor.layouts["Settlement"], bytes(task.task_id)
+    layout = c.anchor.layouts["Settlement"]
     return {
-        task_slot(layout, identifier, member): (f"task({text(identifier)}).{member}", value)
+        task_slot(layout, c.task_id, member): (f"result({text(c.task_id)}).{member}", value)
         for member, value in members.items()
     }
 
 
-def _check_duty(c: Context, values: Mapping[int, bytes]) -> int:
-    """Check that the task stands as settled by the stated producer."""
-    layout, task = c.anchor.layouts["Settlement"], c.task
-    duty = int.from_bytes(values[task_slot(layout, bytes(task.task_id), "duty")], "big")
+def _duty_slots(c: Context, contract: str) -> dict[int, str]:
+    if contract != "Settlement":
+        return {}
+    slot = task_slot(c.anchor.layouts[contract], c.task_id, "producer")
+    return {slot: f"result({text(c.task_id)}).producer"}
+
+
+def _check_duty(c: Context, values: Mapping[int, bytes]) -> None:
+    """Check that the task stands as settled, by the stated producer, as the result says."""
+    slot = task_slot(c.anchor.layouts["Settlement"], c.task_id, "producer")
+    duty, result = int.from_bytes(values[slot], "big"), c.task.result
     agree((duty >> STATE_SHIFT) & STATE_MASK, STATE_SETTLED, "the task is not settled on L1")
     producer = (duty & PRODUCER_MASK).to_bytes(20, "big")
-    agree(producer, bytes(task.producer), "another operator stands as producer on L1")
-    return 1
+    agree(producer, bytes(c.task.producer), "another operator stands as producer on L1")
+    block = (duty >> BLOCK_SHIFT) & BLOCK_MASK
+    agree(block, result.settled_block, "the task was settled in another block")
+    called = duty >> CALLBACK_BIT & 1
+    agree(called, int(result.callback_ok), "L1 says otherwise of the project's callback")
 
 
-def _values(c: Context, state_root: bytes, contract: str, slots: set[int]) -> dict[int, bytes]:
-    """Return the proven values of a contract's slots."""
+@dataclass(frozen=True)
+class _Proof:
+    """A contract's account, proven, with what the bundle shows of its storage."""
+
+    storage_root: bytes
+    entry: form.ContractForm
+
+
+def proven(c: Context, header: Header, contract: str, slots: Slots) -> dict[int, bytes]:
+    """Return the values of a contract's slots, proven under the header's state root.
+
+    Raises:
+        StepFailed: a proof is missing, or the bundle tells something else than it shows.
+        StateProofRejected: a proof does not hold.
+    """
+    proof = _account(c, header, contract)
+    by_key = {bytes(slot.key): slot for slot in proof.entry.storage}
+    for key, slot in by_key.items():
+        nodes = [bytes(node) for node in slot.proof]
+        value = verify_slot_proof(proof.storage_root, int.from_bytes(key, "big"), nodes)
+        agree(value, bytes(slot.value), f"{contract}.{slot.what[:80]} is told to be another value")
+    found: dict[int, bytes] = {}
+    for number, what in slots.items():
+        entry = by_key.get(slot_key(number))
+        if entry is None:
+            raise StepFailed(f"the bundle does not prove {contract}.{what} (slot {number:#x})")
+        agree(what, entry.what, f"a slot of {contract} is called by another name")
+        found[number] = bytes(entry.value)
+    return found
+
+
+def _account(c: Context, header: Header, contract: str) -> _Proof:
     l1 = c.bundle.l1
     entry = next((p for p in l1.proofs if p.contract == contract), None) if l1 else None
     if entry is None:
         raise StepFailed(f"the bundle has no storage proof of {contract}")
     address = c.anchor.contracts[contract]
-    account = verify_account_proof(state_root, address, [bytes(n) for n in entry.account_proof])
-    if contract == "Settlement":
-        slots = slots | {task_slot(c.anchor.layouts[contract], bytes(c.task.task_id), "duty")}
-    by_key = {bytes(s.key): s for s in entry.storage}
-    found: dict[int, bytes] = {}
-    for slot in slots:
-        proof = by_key.get(slot_key(slot))
-        if proof is None:
-            raise StepFailed(f"the bundle does not prove slot {slot:#x} of {contract}")
-        nodes = [bytes(node) for node in proof.proof]
-        found[slot] = verify_slot_proof(account.storage_root, slot, nodes)
-    return found
+    agree(bytes(entry.address), address, f"the bundle proves another contract as {contract}")
+    nodes = [bytes(node) for node in entry.account_proof]
+    account = verify_account_proof(header.state_root, address, nodes)
+    code = c.anchor.code_hashes.get(contract, account.code_hash)
+    agree(account.code_hash, code, f"other code than the network's stands at {contract}")
+    shown = (entry.nonce, int(entry.balance), bytes(entry.storage_hash), bytes(entry.code_hash))
+    true = (account.nonce, account.balance, account.storage_root, account.code_hash)
+    for name, left, right in zip(("nonce", "balance", "storage", "code"), true, shown, strict=True):
+        agree(left, right, f"{contract} is told to have another {name}")
+    return _Proof(account.storage_root, entry)
 
 
-CHECKS: dict[str, Callable[[Context], Found]] = {"l1-block": l1_block, "l1-storage": l1_storage}
+CHECKS: dict[str, Callable[[Context], Found]] = {
+    "key-history": key_history,
+    "l1-block": l1_block,
+    "l1-storage": l1_storage,
+}

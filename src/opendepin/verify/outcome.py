@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from opendepin.core import merkle, statement
+from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.integers import outputs as outputs_of
 from opendepin.proofs.zk.keys import VerificationKey
 from opendepin.verify.context import Context, agree
-from opendepin.verify.errors import StepFailed
+from opendepin.verify.errors import NotReached, StepFailed
 from opendepin.verify.steps import Found
+
+KIND = "zk"
+"""The one proof kind that is checked here."""
 
 
 class ProofCheck(Protocol):
@@ -23,28 +27,43 @@ class ProofCheck(Protocol):
 
 def program(c: Context) -> Found:
     """Recompute program id and task id from manifest, circuit, key, batch and segment."""
-    task, anchor = c.task, c.anchor
-    manifest_hash = c.manifest.hash()
-    agree(manifest_hash, bytes(task.manifest_hash), "the manifest has another hash")
-    vk_hash = VerificationKey(task.verification_key.raw()).hash
+    task = c.task
+    agree(task.kind, KIND, "a proof kind that is not known here")
+    agree(c.manifest.hash(), bytes(task.manifest_hash), "the manifest has another hash")
+    vk_hash = c.verification_key.hash
     agree(vk_hash, bytes(task.vk_hash), "the verification key has another hash")
-    program_id = statement.program_id(manifest_hash, bytes(task.circuit_hash), vk_hash)
-    agree(program_id, bytes(task.program_id), "these parts make another program")
-    agree(task.batch, c.batch.header.number, "the task is over another batch")
-    agree(task.segment_index, c.batch.segment_index, "the task is over another segment")
-    agree(task.project, c.segment.project, "the task is of another project")
-    place = (task.batch, task.segment_index, task.project)
-    found = statement.task_id(anchor.network_id, _contract(c, "BatchInbox"), *place, program_id)
-    pair = agree(found, bytes(task.task_id), "this is the id of another task")
+    source = _circuit(c)
+    agree(c.program_id, bytes(task.program_id), "these parts make another program")
+    agree(c.batch.header.number, task.batch, "the task is over another batch")
+    agree(c.batch.segment_index, task.segment_index, "the task is over another segment")
+    agree(c.body.project, task.project, "the task is of another project")
+    pair = agree(c.task_id, bytes(task.task_id), "this is the id of another task")
     if c.bundle.subject.kind == "task":
-        agree(found, c.bundle.subject.id, "the bundle is about another task")
-    return Found(*pair, "task.task_id")
+        agree(c.task_id, bytes(c.bundle.subject.id), "the bundle is about another task")
+    return Found(*pair, f"task.task_id; {source}")
+
+
+def _circuit(c: Context) -> str:
+    """Build the rule's circuit anew and compare its hash; say so when the rule is not here."""
+    if c.rule is None:
+        return f"the circuit's hash is claimed: rule {c.manifest.compute} is not installed here"
+    found = assemble(c.rule).program.hash
+    agree(found, bytes(c.task.circuit_hash), "the rule installed here makes another circuit")
+    return "circuit built anew from the rule installed here"
 
 
 def outputs(c: Context) -> Found:
     """Run the rule over the readings again; compare outputs and their hash."""
     task = c.task
     given = tuple(int(value) for value in task.outputs)
+    digest = statement.outputs_hash(given)
+    pair = agree(digest, bytes(task.outputs_hash), "the outputs hash to another value")
+    agree(digest, bytes(task.result.outputs_hash), "the contract holds another outputs hash")
+    if c.rule is None:
+        raise NotReached(
+            f"the rule {c.manifest.compute} is not installed here: the outputs' hash holds, the "
+            "proof alone says that they follow from the readings"
+        )
     found = outputs_of(c.rule, c.checked.readings)
     if found != given:
         at = next((i for i, (a, b) in enumerate(zip(found, given, strict=False)) if a != b), None)
@@ -54,44 +73,42 @@ def outputs(c: Context) -> Found:
             computed=str(len(found) if at is None else found[at]),
             expected=str(len(given) if at is None else given[at]),
         )
-    digest = statement.outputs_hash(given)
-    pair = agree(digest, bytes(task.outputs_hash), "the outputs hash to another value")
-    if task.result is not None:
-        agree(digest, bytes(task.result.outputs_hash), "the contract holds another outputs hash")
     return Found(*pair, "task.outputs_hash; held against L1 by l1-storage")
 
 
 def bound(c: Context) -> statement.Statement:
     """Return the statement from recomputed and anchored parts."""
-    task = c.task
     return statement.Statement(
         network_id=c.anchor.network_id,
-        settlement=_contract(c, "Settlement"),
-        task_id=bytes(task.task_id),
-        program_id=bytes(task.program_id),
-        segment_root=c.checked.root,
+        settlement=c.anchor.contracts["Settlement"],
+        task_id=c.task_id,
+        program_id=c.program_id,
+        segment_root=c.segment_root,
         field_root=int(c.segment.field_root),
         count=c.body.count,
-        outputs_hash=statement.outputs_hash(task.outputs),
-        producer=bytes(task.producer),
+        outputs_hash=statement.outputs_hash(c.task.outputs),
+        producer=bytes(c.task.producer),
     )
 
 
 def statement_step(c: Context) -> Found:
     """Recompute the statement and the evaluation of the outputs at it."""
+    task = c.task
     number = bound(c).number()
-    pair = agree(number, int(c.task.statement), "these parts make another statement")
-    evaluation = statement.evaluation(c.task.outputs, number)
-    agree(evaluation, int(c.task.evaluation), "the outputs evaluate to another value")
+    pair = agree(number, int(task.statement), "these parts make another statement")
+    evaluation = statement.evaluation(task.outputs, number)
+    agree(evaluation, int(task.evaluation), "the outputs evaluate to another value")
     return Found(*pair, "task.statement")
 
 
 def proof_inputs(c: Context) -> tuple[VerificationKey, bytes, tuple[int, int, int]]:
     """Return key, proof and recomputed public inputs."""
+    task = c.task
+    agree(task.kind, KIND, "a proof kind that is not known here")
     number = bound(c).number()
-    evaluation = statement.evaluation(c.task.outputs, number)
-    key = VerificationKey(c.task.verification_key.raw())
-    return key, bytes(c.task.proof), (number, evaluation, int(c.segment.field_root))
+    evaluation = statement.evaluation(task.outputs, number)
+    public = (number, evaluation, int(c.segment.field_root))
+    return c.verification_key, bytes(task.proof), public
 
 
 def proof_found(holds: bool, public: Sequence[int]) -> Found:
@@ -109,22 +126,14 @@ def proof_found(holds: bool, public: Sequence[int]) -> Found:
 def pay_root(c: Context) -> Found:
     """Recompute the tree that devices are paid by."""
     task, manifest = c.task, c.manifest
-    if task.result is None:
-        raise StepFailed("the task is settled, but its result is not in the bundle")
     first = manifest.pay_offset
     units = [int(value) for value in task.outputs[first : first + manifest.pay_count]]
-    leaves = [merkle.pay_leaf(bytes(task.task_id), i, each) for i, each in enumerate(units)]
+    agree(len(units), manifest.pay_count, "there are fewer outputs than devices to pay")
+    leaves = [merkle.pay_leaf(c.task_id, i, each) for i, each in enumerate(units)]
     found = merkle.root(leaves, merkle.pay_node)
     pair = agree(found, bytes(task.result.pay_root), "the outputs give another pay root")
     agree(bytes(task.producer), bytes(task.result.producer), "another operator was paid")
     return Found(*pair, "result.pay_root; held against L1 by l1-storage")
-
-
-def _contract(c: Context, name: str) -> bytes:
-    found = c.anchor.contracts.get(name)
-    if found is None:
-        raise StepFailed(f"the genesis file names no contract {name}")
-    return found
 
 
 CHECKS: dict[str, Callable[[Context], Found]] = {

@@ -32,6 +32,14 @@ STEPS: tuple[tuple[str, str], ...] = (
 )
 """Name and meaning of every step, in the order of `docs/spec/bundle.md`."""
 
+MESSAGE_STEPS = frozenset(
+    ("message-form", "message-id", "device-signature", "receipt-signature", "receipt-path")
+)
+"""Steps about one message, which the trail of a whole task does not have."""
+
+BINDING_STEP = {"message": "message-id", "device": "message-form", "task": "program"}
+"""Kind of the subject → the step that binds what is shown to its id."""
+
 
 class Outcome(Enum):
     """How a step came out."""
@@ -85,15 +93,20 @@ class Report:
         return tuple(step for step in self.steps if step.outcome is Outcome.FAILS)
 
     @property
+    def bound(self) -> bool:
+        """Whether what is shown was bound to the subject's id."""
+        return named(self.steps, BINDING_STEP[self.kind]).outcome is Outcome.HOLDS
+
+    @property
     def ok(self) -> bool:
-        """Whether every step that the trail has holds, and there is one at least."""
-        held = any(step.outcome is Outcome.HOLDS for step in self.steps)
-        return held and not self.failed
+        """Whether every step that the trail has holds, and it is the subject's trail."""
+        return self.bound and not self.failed
 
     @property
     def settled(self) -> bool:
         """Whether the trail is complete, down to the L1's state."""
-        return all(step.outcome is Outcome.HOLDS for step in self.steps)
+        left_out: frozenset[str] = MESSAGE_STEPS if self.kind == "task" else frozenset()
+        return all(s.outcome is Outcome.HOLDS for s in self.steps if s.name not in left_out)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
