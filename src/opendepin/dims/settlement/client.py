@@ -1,0 +1,169 @@
+"""The contracts of settlement through a chain reader; implements `ports.Contracts`.
+
+Also the outbox's done-checks: an intent whose effect another operator brought about is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from opendepin.chain.abi import Contract
+from opendepin.chain.errors import NodeFault, Reverted
+from opendepin.chain.outbox import DoneCheck, Intent
+from opendepin.chain.ports import ChainReader
+from opendepin.core.batch import Segment
+from opendepin.core.identity import Status
+from opendepin.core.task import Task, TaskState
+from opendepin.dims.settlement.ports import Now, Terms
+
+OPEN, ASSIGN, SETTLE, CLAIM = "open", "assign", "settle", "claim"
+NONE = bytes(32)
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """The struct of `Devices`."""
+
+    status: int
+    project: int
+    index: int
+    key: tuple[bytes, ...]
+    since: int
+
+
+@dataclass(frozen=True)
+class Book:
+    """The contracts this room speaks to."""
+
+    settlement: Contract
+    inbox: Contract
+    programs: Contract
+    escrow: Contract
+    operators: Contract
+    devices: Contract
+
+
+class ContractsOnChain:
+    """Reads state, writes intents."""
+
+    def __init__(self, chain: ChainReader, book: Book) -> None:
+        self._chain, self._book = chain, book
+
+    async def now(self) -> Now:
+        """Return height, time and finality."""
+        header = await self._chain.block()
+        if header is None:
+            raise NodeFault("the node has no newest block")
+        return Now(header.number, header.time, (await self._chain.finalized()).height)
+
+    async def segment_hash(self, batch: int, index: int) -> bytes:
+        """Return the segment hash that the inbox keeps."""
+        call = self._book.inbox.call("segment_hash", batch, index, returns=bytes)
+        return await self._chain.call(call)
+
+    async def task_at(self, batch: int, index: int) -> bytes:
+        """Return the id of a segment's last task, 32 zero bytes when it has none."""
+        call = self._book.settlement.call("task_at", batch, index, returns=bytes)
+        return await self._chain.call(call)
+
+    async def task(self, identifier: bytes) -> Task:
+        """Return a task."""
+        return await self._chain.call(self._book.settlement.call("task", identifier, returns=Task))
+
+    async def current_program(self, project: int) -> bytes:
+        """Return a project's current program id, 32 zero bytes when it has none."""
+        return await self._chain.call(self._book.programs.call("current", project, returns=bytes))
+
+    async def terms(self, project: int, program: bytes) -> Terms:
+        """Return a program's terms."""
+        call = self._book.programs.call("terms", project, program, returns=Terms)
+        return await self._chain.call(call)
+
+    async def affordable(self, project: int, work: int) -> bool:
+        """Say whether a project's free balance covers work and the protocol's share of it."""
+        escrow = self._book.escrow
+        cost = await self._chain.call(escrow.call("cost", work, returns=int))
+        return cost <= await self._chain.call(escrow.call("balance_of", project, returns=int))
+
+    async def operators(self) -> list[bytes]:
+        """Return the operators of the present version, in order."""
+        book = self._book.operators
+        version = await self._chain.call(book.call("version", returns=int))
+        count = await self._chain.call(book.call("member_count", version, returns=int))
+        return [
+            await self._chain.call(book.call("member", version, place, returns=bytes))
+            for place in range(count)
+        ]
+
+    async def owner_at(self, project: int, device_index: int) -> bytes | None:
+        """Return who owns the device at an index; None when there is none or it is revoked."""
+        devices = self._book.devices
+        device = await self._chain.call(
+            devices.call("device_at", project, device_index, returns=int)
+        )
+        if device == 0:
+            return None
+        record = await self._chain.call(devices.call("device", device, returns=DeviceRecord))
+        if record.status == Status.REVOKED:
+            return None
+        return await self._chain.call(devices.call("ownerOf", device, returns=bytes))
+
+    def open_intent(self, batch: int, index: int, segment: Segment, program: bytes) -> Intent:
+        """Return the intent to open a segment's task."""
+        key = f"{OPEN}/{batch}/{index}/{program.hex()}"
+        return self._intent(key, OPEN, batch, index, segment)
+
+    def assign_intent(self, task: bytes, attempt: int) -> Intent:
+        """Return the intent to have an operator drawn."""
+        return self._intent(f"{ASSIGN}/{task.hex()}/{attempt}", ASSIGN, task)
+
+    def settle_intent(
+        self, task: bytes, attempt: int, outputs: Sequence[int], proof: bytes
+    ) -> Intent:
+        """Return the intent to settle a task."""
+        key = f"{SETTLE}/{task.hex()}/{attempt}"
+        return self._intent(key, SETTLE, task, list(outputs), proof)
+
+    def claim_intent(
+        self, task: bytes, device_index: int, units: int, path: Sequence[bytes]
+    ) -> Intent:
+        """Return the intent to claim one device's pay."""
+        key = f"{CLAIM}/{task.hex()}/{device_index}"
+        return self._intent(key, CLAIM, task, device_index, units, list(path))
+
+    def checks(self) -> Mapping[str, DoneCheck]:
+        """Return the outbox's done-checks by kind of intent."""
+        return {
+            OPEN: self._is_opened,
+            ASSIGN: self._is_assigned,
+            SETTLE: self._is_settled,
+            CLAIM: self._is_claimed,
+        }
+
+    def _intent(self, key: str, function: str, *arguments: object) -> Intent:
+        contract = self._book.settlement
+        return Intent(key, contract.address, contract.data(function, *arguments), kind=function)
+
+    async def _is_opened(self, intent: Intent) -> bool:
+        _, batch, index, program = intent.key.split("/")
+        task = await self.task_at(int(batch), int(index))
+        return task != NONE and (await self.task(task)).program.hex() == program
+
+    async def _is_assigned(self, intent: Intent) -> bool:
+        _, task, attempt = intent.key.split("/")
+        found = await self.task(bytes.fromhex(task))
+        if found.state in (TaskState.SETTLED, TaskState.RECALLED):
+            return True
+        return found.state is TaskState.ASSIGNED and found.attempt >= int(attempt)
+
+    async def _is_settled(self, intent: Intent) -> bool:
+        return (await self.task(bytes.fromhex(intent.key.split("/")[1]))).state is TaskState.SETTLED
+
+    async def _is_claimed(self, intent: Intent) -> bool:
+        _, task, index = intent.key.split("/")
+        call = self._book.settlement.call("claimed", bytes.fromhex(task), int(index), returns=bool)
+        try:
+            return await self._chain.call(call)
+        except Reverted:
+            return False

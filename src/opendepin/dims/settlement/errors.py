@@ -1,0 +1,23 @@
+"""What goes wrong between an accepted batch and its settled tasks.
+
+DepinError
+└── PeerFault
+    └── SegmentsFault     segments         segments we were given are not those the inbox accepted
+
+A contract's refusal is `chain.errors.Reverted`; some of its reasons (`OVERTAKEN`) mean that another
+operator was faster.
+"""
+
+from __future__ import annotations
+
+from opendepin.core.errors import PeerFault
+
+
+class SegmentsFault(PeerFault):
+    """Somebody gave segments that do not hash to what the inbox keeps; another may give them."""
+
+    code = "segments"
+
+
+OVERTAKEN = frozenset({"state", "opened", "deadline", "claimed"})
+"""Reasons of reverts that say: somebody else did it."""
