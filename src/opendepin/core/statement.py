@@ -110,12 +110,12 @@ def drawn(task: bytes, seed: bytes, attempt: int, members: int) -> int:
     return (first + attempt) % members
 
 
-def seed_height(inbox_block: int, delay: int, now: int) -> int | None:
+def seed_height(opened_block: int, delay: int, now: int) -> int | None:
     """Return the L1 height whose hash seeds a draw at block `now`, or None while it lies ahead.
 
-    The height is `inbox_block + delay`; while more than 256 blocks old it moves on by 256.
+    The height is `opened_block + delay`; while more than 256 blocks old it moves on by 256.
     """
-    height = inbox_block + delay
+    height = opened_block + delay
     if now <= height:
         return None
     return height + 256 * ((now - height - 1) // 256)
