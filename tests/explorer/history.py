@@ -48,6 +48,7 @@ GROUP = 16
 
 OPERATOR_FEE, UNIT_RATE = 10**16, 10**15
 LIMIT = 50_000
+THRESHOLD, PAYOUT = 20, 10**18
 DATA_CHUNKS = 4
 DAYS = (date(2002, 12, 6), date(2002, 12, 17))
 SCHEMA = Schema(
@@ -199,6 +200,7 @@ class World:
     seqs: dict[int, int] = field(default_factory=dict[int, int])
     position: int = 0
     parent: bytes = NETWORK_ID
+    exceedances: dict[int, int] = field(default_factory=dict[int, int])
     pending: list[list[Group]] = field(default_factory=list[list[Group]])
 
     def mine(self, *events: tuple[str, str, dict[str, Any]]) -> int:
@@ -428,17 +430,17 @@ class World:
 
     def covers(self, task: bytes, outputs: Sequence[int]) -> list[tuple[str, str, dict[str, Any]]]:
         """Return what the cover contract says of a result."""
-        found: list[tuple[str, str, dict[str, Any]]] = []
-        for region in range(len(LANDS)):
-            count, exceedances = outputs[region * 5], outputs[region * 5 + 1]
-            if count:
-                about = {
-                    "task": task,
-                    "region": region,
-                    "readings": count,
-                    "exceedances": exceedances,
-                }
-                found.append(("CleanAirCover", "RegionCounted", about))
+        totals = [outputs[region * 5 + 1] for region in range(len(LANDS))]
+        counted = {"task": task, "season": 1, "readings": sum(outputs[0:PAY_OFFSET:5])}
+        found = [("CleanAirCover", "ResultCounted", {**counted, "exceedances": sum(totals)})]
+        for region, exceeded in enumerate(totals):
+            before = self.exceedances.get(region, 0)
+            self.exceedances[region] = before + exceeded
+            about = {"region": region, "season": 1, "exceedances": before + exceeded}
+            if exceeded:
+                found.append(("CleanAirCover", "Exceeded", {**about, "task": task}))
+            if before <= THRESHOLD < before + exceeded:
+                found.append(("CleanAirCover", "PayoutDue", {**about, "amount": PAYOUT}))
         return found
 
     @staticmethod

@@ -111,6 +111,7 @@ def _engine(site: Site) -> JinjaTemplateEngine:
     environment.filters["short"] = short
     environment.filters["utc"] = _utc
     environment.filters["day"] = _day
+    environment.filters["clock"] = lambda seconds: _utc(seconds)[11:]
     environment.filters["digits"] = _digits
     environment.filters["hex"] = lambda value: "0x" + bytes(value).hex()
     environment.filters["odp"] = views.tokens_text

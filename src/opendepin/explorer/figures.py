@@ -43,11 +43,8 @@ class Figure:
 
 
 def scaled(value: int | None, scale: int) -> str | None:
-    """Write a scaled integer as an exact decimal without trailing zeros."""
-    if value is None:
-        return None
-    text = f"{Decimal(value).scaleb(-scale):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """Write a scaled integer as an exact decimal, with as many places as its scale has."""
+    return None if value is None else f"{Decimal(value).scaleb(-scale):.{scale}f}"
 
 
 def money(amount: int | str | None, as_of: Moment, source: str, proof_url: str | None) -> Figure:

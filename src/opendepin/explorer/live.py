@@ -26,11 +26,9 @@ SHOWN = {
     "tasks": "opened",
     "assignments": "assigned",
     "settlements": "settled",
-    "payouts": "paid",
-    "key_changes": "registered",
     "covers": "cover",
 }
-"""Tables whose new rows are told live, and under which name."""
+"""Tables whose new rows are told live one by one, and under which name."""
 
 KEPT_SILENT = frozenset(
     {"outputs", "proof", "public", "history", "data_root", "pay_root", "outputs_hash"}
@@ -146,12 +144,24 @@ class Live:
 
     def l1(self, newest: L1Block, rows: Sequence[EventRow]) -> None:
         """Tell of a new L1 head and of the rows its blocks brought."""
+        paid: dict[tuple[int, bytes], list[int]] = {}
+        registered: dict[int, int] = {}
         for row in rows:
-            if row.table in SHOWN:
+            if row.table == "payouts":
+                found = paid.setdefault((row.height, row.columns["task"]), [])
+                found.append(int(row.columns["amount"]))
+            elif row.table == "key_changes":
+                registered[row.height] = registered.get(row.height, 0) + 1
+            elif row.table in SHOWN:
                 data = {k: _plain(v) for k, v in row.columns.items() if k not in KEPT_SILENT}
                 self.publish(
                     SHOWN[row.table], {**data, "height": row.height, "tx": to_hex(row.transaction)}
                 )
+        for (height, task), amounts in paid.items():
+            about = {"task": to_hex(task), "claims": len(amounts), "amount": str(sum(amounts))}
+            self.publish("paid", {**about, "height": height})
+        for height, changes in registered.items():
+            self.publish("registered", {"devices": changes, "height": height})
         self.publish(
             "head", {"height": newest.height, "hash": to_hex(newest.hash), "time": newest.time}
         )

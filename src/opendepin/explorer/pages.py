@@ -22,6 +22,7 @@ from opendepin.explorer.api import (
 )
 from opendepin.explorer.cursors import cursor_after, page_of
 from opendepin.explorer.errors import RequestRejected
+from opendepin.explorer.sheets import ProjectSheet
 from opendepin.explorer.site import Site
 from opendepin.explorer.store import Page, Row
 
@@ -195,7 +196,7 @@ class Pages(Controller):
             task=views.task_view(site, row),
             bundle=bundle["task"],
             segment=bundle["batch"]["segments"][row["segment"]] if bundle["batch"] else None,
-            table=_grouped(outputs),
+            table=_grouped(outputs, site.sheet(row["project"])),
             payouts=[views.payout_view(site, p) for p in site.store.task_payouts(row["task"])],
             sheet=site.sheet(row["project"]),
             trust=words.TRUST,
@@ -229,6 +230,12 @@ class Pages(Controller):
             stats=stats.stats(site),
         )
 
+    @get("/status")
+    async def status(self, site: Site) -> Template:
+        """What each service says of itself."""
+        services = dict(await site.services.statuses()) if site.services else {}
+        return _page(site, "status", "Services", services=services)
+
     @get("/search", sync_to_thread=True)
     def search(self, site: Site, q: str = "") -> Template | Redirect:
         """Go to what the text names, or say that nothing is known by it."""
@@ -245,33 +252,35 @@ def recent(site: Site, limit: int) -> list[dict[str, Any]]:
 
 
 def _happening(site: Site, row: Row) -> dict[str, Any]:
-    subject = to_hex(row["subject"])
-    kind, amount, detail = row["kind"], row["amount"], row["detail"]
+    subject, kind, amount, detail = to_hex(row["subject"]), row["kind"], row["amount"], row["detail"]
+    where = f"block {row['height']}"
+    if kind == "batch":
+        text, href = f"Batch {detail} accepted", f"/batches/{detail}"
+        where = f"{amount} readings, {where}" if amount else where
+    elif kind == "paid":
+        text, href = f"{detail} claim{'s' if detail != 1 else ''} paid", f"/tasks/{subject}"
+        where = f"{views.tokens_text(amount)}, {where}"
+    elif kind == "registered":
+        what = {1: "registered", 2: "suspended", 3: "revoked"}[detail]
+        text, href = f"{amount} device{'s' if amount != 1 else ''} {what}", "/devices"
+    elif kind == "cover":
+        text, href, where = *cover_text(site, detail, json.loads(amount)), where
+    else:
+        text = "Proof verified, settled" if kind == "settled" else "Operator drawn"
+        href, where = f"/tasks/{subject}", f"{amount} readings, {where}"
+    about = {"kind": kind, "text": text, "href": href, "subject": subject, "where": where}
+    return {**about, "time": row["time"], "height": row["height"]}
+
+
+def cover_text(site: Site, name: str, fields: dict[str, Any]) -> tuple[str, str]:
+    """Say an event of the cover contract in words; returns text and link."""
+    region = stats.region_name(site, fields.get("region"))
     texts = {
-        "settled": (f"Proof verified, {amount} readings", f"/tasks/{subject}"),
-        "assigned": (f"Operator drawn, {amount} readings", f"/tasks/{subject}"),
-        "batch": (f"Batch {detail} accepted, {amount or 'some'} readings", f"/batches/{detail}"),
-        "paid": (
-            f"{views.tokens_text(amount)} paid" if kind == "paid" else "",
-            f"/devices/{subject}",
-        ),
-        "registered": (
-            f"Device {'registered' if detail == 1 else 'changed'}",
-            f"/devices/{subject}",
-        ),
-        "cover": (str(detail), "/cover"),
+        "PayoutDue": f"Payout due: {region}",
+        "PayoutTaken": f"Payout taken: {region}",
+        "PayoutShort": f"Cover too short: {region}",
     }
-    text, href = texts[kind]
-    where = "" if kind != "paid" and kind != "registered" else _name(site, row["subject"])
-    return {
-        "kind": kind,
-        "text": text,
-        "href": href,
-        "subject": subject,
-        "where": where,
-        "time": row["time"],
-        "height": row["height"],
-    }
+    return texts.get(name, name), "/cover"
 
 
 def _name(site: Site, device: bytes) -> str:
@@ -303,12 +312,14 @@ def _segment(site: Site, batch: int, row: Row) -> dict[str, Any]:
     }
 
 
-def _grouped(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per region with its figures, regions without a reading left out."""
+def _grouped(outputs: list[dict[str, Any]], sheet: ProjectSheet | None) -> list[dict[str, Any]]:
+    """Return one row per region with its figures."""
+    places = sheet.places.values() if sheet else ()
+    names = {place.region: place.region_name for place in places}
     rows: dict[str, dict[str, Any]] = {}
     for output in outputs:
         if output.get("group"):
-            row = rows.setdefault(output["group"], {"group": output["group"], "unit": ""})
+            row = rows.setdefault(output["group"], {"group": names.get(output["group"], output["group"]), "unit": ""})
             row[output["figure"]] = output["value"]
             row["unit"] = output["unit"] or row["unit"]
     return list(rows.values())

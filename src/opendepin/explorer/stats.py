@@ -198,16 +198,28 @@ def _region(
     }
 
 
+def region_name(site: Site, index: int | str | None) -> str:
+    """Return the name of the cover contract's region of that number."""
+    sheet = site.sheet(min(site.projects, default=1))
+    if sheet is None or index is None:
+        return ""
+    codes = list(dict.fromkeys(output.group for output in sheet.outputs if output.group))
+    if not 0 <= int(index) < len(codes):
+        return f"region {index}"
+    code = codes[int(index)]
+    return next((p.region_name for p in sheet.places.values() if p.region == code), code)
+
+
 def cover_payouts(site: Site) -> list[dict[str, Any]]:
     """Return what the cover contract paid, newest first."""
     found: list[dict[str, Any]] = []
     for row in site.store.covers(COVERS_READ):
         fields = json.loads(row["fields"])
-        if "amount" not in fields:
+        if "amount" not in fields or "region" not in fields:
             continue
         as_of = Moment(row["height"], site.store.block_time(row["height"]))
         source = f"CleanAirCover.{row['name']}"
         amount = money(fields["amount"], as_of, source, None).to_json()
         about = {"event": row["name"], "fields": fields, "block": row["height"]}
-        found.append({**about, "region": fields.get("region", ""), "amount": amount})
+        found.append({**about, "region": region_name(site, fields["region"]), "amount": amount})
     return found

@@ -27,12 +27,12 @@ UNION ALL SELECT * FROM (SELECT 'batch', b.height, b.log_index, b.header_hash, h
   FROM batches b LEFT JOIN headers h ON h.number = b.number ORDER BY b.height DESC, b.log_index DESC LIMIT :n)
 UNION ALL SELECT * FROM (SELECT 'assigned', a.height, a.log_index, a.task, t.count, t.batch
   FROM assignments a JOIN tasks t ON t.task = a.task ORDER BY a.height DESC LIMIT :n)
-UNION ALL SELECT * FROM (SELECT 'paid', p.height, p.log_index, p.device, p.amount, p.device_index
-  FROM payouts p ORDER BY p.height DESC, p.log_index DESC LIMIT :n)
-UNION ALL SELECT * FROM (SELECT 'registered', k.height, k.log_index, k.device, k.device_index, k.status
-  FROM key_changes k ORDER BY k.height DESC, k.log_index DESC LIMIT :n)
+UNION ALL SELECT * FROM (SELECT 'paid', p.height, min(p.log_index), p.task, wei_sum(p.amount), count(*)
+  FROM payouts p GROUP BY p.height, p.task ORDER BY p.height DESC LIMIT :n)
+UNION ALL SELECT * FROM (SELECT 'registered', k.height, min(k.log_index), k.device, count(*), k.status
+  FROM key_changes k GROUP BY k.height, k.status ORDER BY k.height DESC LIMIT :n)
 UNION ALL SELECT * FROM (SELECT 'cover', c.height, c.log_index, c.tx, c.fields, c.name
-  FROM covers c ORDER BY c.height DESC, c.log_index DESC LIMIT :n)
+  FROM covers c WHERE c.name LIKE 'Payout%' ORDER BY c.height DESC, c.log_index DESC LIMIT :n)
 ORDER BY height DESC, log_index DESC LIMIT :n
 """
 COUNTS = """

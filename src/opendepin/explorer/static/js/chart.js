@@ -14,6 +14,7 @@ function draw() {
     return;
   }
   const [text, line, accent, bad] = ["--muted", "--line", "--accent", "--bad"].map(colour);
+  const dates = (_, marks) => marks.map((s) => new Date(s * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }));
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font: "12px Inter" };
   chart = new uPlot(
     {
@@ -21,7 +22,7 @@ function draw() {
       height: 280,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       scales: { y: { range: (_, __, high) => [0, Math.max(high * 1.12, limit ? limit * 1.3 : 1)] } },
-      axes: [axis, { ...axis, label: unit, labelSize: 22, labelFont: "12px Inter" }],
+      axes: [{ ...axis, values: dates }, { ...axis, label: unit, labelSize: 22, labelFont: "12px Inter" }],
       series: [
         { label: "Observed", value: (_, s) => (s === null ? "–" : new Date(s * 1000).toISOString().slice(0, 10)) },
         { label: unit, stroke: accent, width: 2, points: { show: times.length < 120, size: 6, fill: accent },

@@ -14,14 +14,24 @@ const SHADES = {
 };
 // The colour steps at the limit, so that an exceedance is seen and not guessed.
 const COLOUR = ["interpolate", ["linear"], ["get", "value"], 0, "#2dd4a7", 20, "#9bd770", 36, "#f2c14e", 50, "#f59e42", 50.001, "#ff5f57", 120, "#d946ef"];
-const GERMANY = [[5.6, 47.1], [15.3, 55.1]];
+const EUROPE = [[-10, 36], [30, 60]];
+
+function boundsOf(collection) {
+  const places = collection.features.map((f) => f.geometry.coordinates);
+  if (!places.length) return EUROPE;
+  const ends = (axis) => [Math.min(...places.map((p) => p[axis])), Math.max(...places.map((p) => p[axis]))];
+  const [[west, east], [south, north]] = [ends(0), ends(1)];
+  return [[west, south], [east, north]];
+}
 
 function style(shade) {
   const c = SHADES[shade];
   const layer = (id, type, from, paint, more = {}) => ({ id, type, source: "base", "source-layer": from, paint, ...more });
   const label = (id, from, colour, size, more) =>
     layer(id, "symbol", from, { "text-color": colour, "text-halo-color": c.halo, "text-halo-width": 1.2 }, {
-      layout: { "text-field": ["get", "name"], "text-size": size, "text-font": ["Inter"], "text-padding": 6 }, ...more });
+      layout: { "text-field": ["get", "name"], "text-size": size, "text-font": ["Inter"], "text-padding": 6,
+        "symbol-sort-key": more.sort ?? 0, "text-anchor": from === "town" ? "top" : "center", "text-offset": [0, from === "town" ? 0.5 : 0] },
+      ...(more.minzoom ? { minzoom: more.minzoom } : {}), ...(more.maxzoom ? { maxzoom: more.maxzoom } : {}) });
   return {
     version: 8,
     sources: {
@@ -32,7 +42,7 @@ function style(shade) {
       { id: "water", type: "background", paint: { "background-color": c.water } },
       layer("land", "fill", "land", { "fill-color": c.land, "fill-outline-color": c.coast }),
       layer("border", "line", "border", { "line-color": c.edge, "line-width": ["interpolate", ["linear"], ["zoom"], 2, 0.4, 7, 1.4] }),
-      label("towns", "town", c.town, ["interpolate", ["linear"], ["zoom"], 4, 10, 8, 12.5], { minzoom: 4.6, filter: ["<=", ["get", "rank"], ["+", ["floor", ["zoom"]], 0]] }),
+      label("towns", "town", c.town, ["interpolate", ["linear"], ["zoom"], 4, 10, 8, 12.5], { minzoom: 4.6, sort: ["-", ["get", "people"]] }),
       label("countries", "country", c.country, ["interpolate", ["linear"], ["zoom"], 2, 11, 6, 14], { maxzoom: 7.5 }),
       { id: "silent", type: "circle", source: "stations", filter: ["!", ["has", "value"]],
         paint: { "circle-radius": 4, "circle-color": "rgba(0,0,0,0)", "circle-stroke-color": c.ring, "circle-stroke-width": 1.5 } },
@@ -74,9 +84,9 @@ function startMap() {
   if (!window.maplibregl) return;
   const shade = () => document.documentElement.dataset.shade;
   const narrow = innerWidth <= 820;
-  const padding = narrow ? { top: 60, bottom: 20, left: 14, right: 14 } : { top: 30, bottom: 30, left: 60, right: 320 };
+  const padding = narrow ? { top: 70, bottom: 30, left: 24, right: 24 } : { top: 44, bottom: 44, left: 60, right: 340 };
   const map = new maplibregl.Map({
-    container: place, style: style(shade()), bounds: GERMANY, fitBoundsOptions: { padding }, minZoom: 2, maxZoom: 11,
+    container: place, style: style(shade()), bounds: boundsOf(stations), fitBoundsOptions: { padding }, minZoom: 2, maxZoom: 11,
     attributionControl: false, cooperativeGestures: narrow, dragRotate: false, pitchWithRotate: false, fadeDuration: still ? 0 : 200,
   });
   map.touchZoomRotate.disableRotation();
@@ -149,9 +159,9 @@ const SAY = {
   batch: (e) => [`Batch ${e.number} accepted`, `/batches/${e.number}`, `block ${e.height}`, e.header_hash],
   assigned: (e) => ["Operator drawn", `/tasks/${e.task}`, `block ${e.height}`, e.task],
   settled: (e) => ["Proof verified, settled", `/tasks/${e.task}`, `block ${e.height}`, e.task],
-  paid: (e) => [`${tokens(e.amount)} ODP paid`, `/devices/${e.device}`, byDevice.get(e.device)?.properties.name ?? `block ${e.height}`, e.device],
-  registered: (e) => ["Device registered", `/devices/${e.device}`, `block ${e.height}`, e.device],
-  cover: (e) => [e.name, "/cover", `block ${e.height}`, e.tx],
+  paid: (e) => [`${e.claims} claim${e.claims === 1 ? "" : "s"} paid`, `/tasks/${e.task}`, `${tokens(e.amount)} ODP, block ${e.height}`, e.task],
+  registered: (e) => [`${e.devices} device${e.devices === 1 ? "" : "s"} changed`, "/devices", `block ${e.height}`, ""],
+  cover: (e) => [{ PayoutDue: "Payout due", PayoutTaken: "Payout taken", PayoutShort: "Cover too short" }[e.name], "/cover", `block ${e.height}`, e.tx],
 };
 
 function row(kind, data) {
@@ -177,15 +187,9 @@ function row(kind, data) {
   feed.prepend(item);
   while (feed.children.length > FEED_ROWS) feed.lastElementChild.remove();
 }
-const QUIET = { paid: 900, registered: 900, cover: 900 };
-const last = {};
 for (const kind of Object.keys(SAY)) {
   onLive(kind, (data) => {
-    // Many of a kind come at once; the feed shows one of them, the figures count them all.
-    const now = performance.now();
-    if (QUIET[kind] && now - (last[kind] ?? -1e9) < QUIET[kind]) return;
-    last[kind] = now;
-    row(kind, data);
+    if (kind !== "cover" || data.name.startsWith("Payout")) row(kind, data);
   });
 }
 
