@@ -23,6 +23,10 @@ EXECUTION_REVERTED = 3
 """Error number of a revert, with its data."""
 AWAY = -32_001
 """Error number our proxy gives while the engine is being restored."""
+RACED = "BlockOutOfRange"
+"""How anvil refuses a call at `latest` when the next block came in between: to be asked again."""
+ABOVE_HEAD_METHODS = frozenset({"eth_getLogs"})
+"""Methods where the same word means what it says: a height above the head."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 
 _encoder = msgspec.json.Encoder()
@@ -111,7 +115,7 @@ def _error(method: str, error: Any) -> DepinError:
         return NodeFault(f"{method}: the node gives no error object")
     found = cast(dict[str, Any], error)
     number, text, data = found.get("code"), str(found.get("message", "")), found.get("data")
-    if number == AWAY:
+    if number == AWAY or (RACED in text and method not in ABOVE_HEAD_METHODS):
         return NodeAway(text)
     if number == EXECUTION_REVERTED or "revert" in text.lower():
         raw = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
