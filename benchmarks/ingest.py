@@ -1,23 +1,24 @@
-"""The gateway against the raw signature rate: durable, ordered, receipted messages per server CPU-second.
+"""The gateway against the raw signature rate: durable, ordered, receipted messages per server
+CPU-second.
 
-Peer: `coincurve`, verifying the same messages' signatures in one loop, in the same run. Server and load are processes
-of their own; the server's CPU time is read from /proc. Promises: ≥ 35 % at one message a request, ≥ 70 % in frames of
-16 and more; p99 ≤ 50 ms at half load; memory bounded under ten times the load.
+Peer: `coincurve`, verifying the same messages' signatures in one loop, in the same run. Server and
+load are processes of their own; the server's CPU time is read from /proc. Promises: ≥ 35 % at one
+message a request, ≥ 70 % in frames of 16 and more; p99 ≤ 50 ms at half load; memory bounded under
+ten times the load.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import coincurve
 import uvloop
@@ -34,8 +35,10 @@ NETWORK = bytes(range(32))
 PROJECT = 1
 DEVICES = 1_024
 SCHEMA = Schema(
-    (Field(1, "observed_s", 0, (1 << 40) - 1),)
-    + tuple(Field(key, f"reading_{key}", -(10**9), 2 * 10**9) for key in range(2, 15))
+    (
+        Field(1, "observed_s", 0, (1 << 40) - 1),
+        *(Field(key, f"reading_{key}", -(10**9), 2 * 10**9) for key in range(2, 15)),
+    )
 )
 OPEN = {
     "device_rate_per_s": 1e6,
@@ -81,7 +84,9 @@ class Load:
 
 
 def raw_rate(messages: Sequence[bytes], load: Load) -> float:
-    """Return signatures verified per CPU-second by coincurve alone: keys parsed, digests and DER made before."""
+    """Return signatures verified per CPU-second by coincurve alone: keys parsed, digests and DER
+    made before.
+    """
     public = {key.address: coincurve.PublicKey(b"\x04" + key.public) for key in load.keys}
     rows = []
     for raw in messages:
@@ -103,7 +108,12 @@ class Server:
         key = keys.Key.from_seed(b"bench gateway").secret
         schemas = {PROJECT: SCHEMA}
         node = Node(folder, NETWORK, key, schemas, load.changes(), config=OPEN, limits=dict(limits))
-        argv = [sys.executable, "-m", "tests.dims.gateway.node", str(node.write(folder / "node.json"))]
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.dims.gateway.node",
+            str(node.write(folder / "node.json")),
+        ]
         env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=ROOT, env=env)
         line = self.process.stdout.readline().decode().split() if self.process.stdout else []
@@ -135,9 +145,11 @@ class Connection(asyncio.Protocol):
         self.answer: asyncio.Future[tuple[int, bytes]] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        """Keep the way out."""
+        self.transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
+        """Collect one answer."""
         self.buffer += data
         end = self.buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -151,21 +163,25 @@ class Connection(asyncio.Protocol):
             self.answer.set_result((status, body))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Answer status 0 to who waits."""
         if self.answer is not None and not self.answer.done():
             self.answer.set_result((0, b""))
 
     async def post(self, body: bytes, kind: bytes) -> tuple[int, bytes]:
+        """Send one request; return status and body."""
         self.answer = asyncio.get_running_loop().create_future()
         head = b"POST /v1/projects/%d/messages HTTP/1.1\r\nhost: x\r\n" % PROJECT
         head += b"content-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(body))
-        self.transport.write(head + body)  # type: ignore[attr-defined]
+        self.transport.write(head + body)
         return await self.answer
 
 
 async def drive(
     port: int, bodies: Sequence[bytes], many: bool, connections: int, rate: float | None = None
 ) -> tuple[list[float], dict[int, int], float]:
-    """Send all bodies; closed loop, or at `rate` a second over the connections. Latencies (s), statuses, seconds."""
+    """Send all bodies; closed loop, or at `rate` a second over the connections. Latencies (s),
+    statuses, seconds.
+    """
     loop = asyncio.get_running_loop()
     kind = b"application/cose-seq" if many else b"application/cose"
     latencies: list[float] = []
@@ -187,7 +203,7 @@ async def drive(
             status, _ = await peer.post(body, kind)
             latencies.append(loop.time() - due)
             statuses[status] = statuses.get(status, 0) + 1
-        peer.transport.close()  # type: ignore[attr-defined]
+        peer.transport.close()
 
     await asyncio.gather(*(worker() for _ in range(connections)))
     return latencies, statuses, loop.time() - begun
@@ -230,8 +246,13 @@ def measure(load: Load, size: int, connections: int, count: int) -> dict[str, fl
         raise SystemExit(f"answers were {statuses}")
     ours = len(rest) / cpu
     peer = max(before, after)
-    return {"ours": ours, "peer": peer, "ratio": ours / peer, "wall": len(rest) / wall,
-            "p99_ms": quantile(latencies, 0.99)}
+    return {
+        "ours": ours,
+        "peer": peer,
+        "ratio": ours / peer,
+        "wall": len(rest) / wall,
+        "p99_ms": quantile(latencies, 0.99),
+    }
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Requests, answers, problems and a small router for plain ASGI apps.
 
-In: handlers. Out: an ASGI app with limits on bodies. Errors leave as RFC 9457 `application/problem+json` with a stable `code`.
+In: handlers. Out: an ASGI app with limits on bodies. Errors leave as RFC 9457
+`application/problem+json` with a stable `code`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def json_response(value: object, status: int = 200) -> Response:
 
 
 def problem(status: int, code: str, title: str, detail: str, **extra: object) -> Response:
-    """Answer an RFC 9457 problem; `retry_after_s` in `extra` also becomes the Retry-After header (whole seconds)."""
+    """Answer an RFC 9457 problem; `retry_after_s` in `extra` also becomes the Retry-After header
+    (whole seconds).
+    """
     body = {
         "type": "about:blank",
         "status": status,
@@ -60,7 +63,9 @@ def problem(status: int, code: str, title: str, detail: str, **extra: object) ->
 
 
 def problem_of(error: DepinError) -> Response:
-    """Answer one of our errors: `Problem` by its own status, `Rejected` 400, `PeerFault` 503, `Broken` 500."""
+    """Answer one of our errors: `Problem` by its own status, `Rejected` 400, `PeerFault` 503,
+    `Broken` 500.
+    """
     if isinstance(error, Problem):
         extra = dict(error.extra)
         if error.retry_after_s is not None:
@@ -134,7 +139,8 @@ class Request:
         """Read the body whole.
 
         Raises:
-            Problem: 413 `body-size`, more than `limit` bytes; 400 `disconnected`, the peer went away.
+            Problem: 413 `body-size`, more than `limit` bytes; 400 `disconnected`, the peer went
+            away.
         """
         return await read_body(self.scope, self.receive, limit)
 
@@ -190,8 +196,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 class Router:
     """A plain ASGI app of routes: `route("GET", "/v1/batches/{number}", handler)`.
 
-    A `{name}` matches one path segment. A handler raises our errors; they leave as problems. Any other exception is
-    logged and answered 500 `internal`, without its text.
+    A `{name}` matches one path segment. A handler raises our errors; they leave as problems. Any
+    other exception is logged and answered 500 `internal`, without its text.
     """
 
     def __init__(self, on_error: Callable[[str, BaseException], None] | None = None) -> None:
@@ -213,6 +219,7 @@ class Router:
         self._patterns.append((re.compile(text), {method: handler}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of an ASGI server."""
         if scope["type"] != "http":
             return
         await send_response(send, await self.answer(scope, receive))

@@ -1,8 +1,8 @@
 """The first code of every child process: die with the parent, then become the program.
 
-`python -m opendepin.runtime.child PARENT_PID -- PROGRAM ARG…` asks the kernel for SIGKILL when the parent ends, checks
-that the parent has not ended already, and execs. On systems without prctl the program still runs; it then outlives a
-parent that is killed by SIGKILL.
+`python -m opendepin.runtime.child PARENT_PID -- PROGRAM ARG…` asks the kernel for SIGKILL when the
+parent ends, checks that the parent has not ended already, and execs. On systems without prctl the
+program still runs; it then outlives a parent that is killed by SIGKILL.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     die_with_parent(int(arguments[0]))
     program = arguments[2:]
     try:
-        os.execvp(program[0], program)
+        os.execvp(program[0], program)  # noqa: S606 - a list, no shell
     except OSError as error:
         sys.stderr.write(f"cannot run {program[0]}: {error.strerror}\n")
         sys.exit(127)

@@ -1,4 +1,6 @@
-"""The door to the disk: whole files, written so that a reader finds the old or the new one, never a torn one."""
+"""The door to the disk: whole files, written so that a reader finds the old or the new one, never a
+torn one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
+from typing import Self
 
 from opendepin.runtime.errors import HomeLocked
 
@@ -81,7 +84,7 @@ class Lock:
             os.close(self._handle)
             self._handle = -1
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

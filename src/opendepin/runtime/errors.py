@@ -6,10 +6,10 @@ DepinError
 │   ├── Problem               (any code)   an HTTP request is refused with a status of its own
 │   └── HomeLocked            home-locked  another network runs in this home directory
 ├── PeerFault
-│   └── ChildFailed           child-…      a child process did not start, ended, or broke its protocol
+│   └── ChildFailed           child-…      a child process did not start, or ended
 └── Broken
     ├── RotFound              rot          stored bytes are not the ones that were written
-    ├── LogFailed             log-failed   the disk refused to keep a record; nothing more is accepted
+    ├── LogFailed             log-failed   the disk failed under a record; no more is accepted
     ├── LogFull               log-full     no room for the record; nothing was written, try later
     └── PortTaken             port-taken   no free port where a service wants to listen
 """
@@ -20,13 +20,17 @@ from opendepin.core.errors import Broken, PeerFault, Rejected
 
 
 class SettingsRejected(Rejected):
-    """A settings file holds something that is not allowed; the text names key, value and what is."""
+    """A settings file holds something that is not allowed; the text names key, value and what
+    is.
+    """
 
     code = "settings"
 
 
 class Problem(Rejected):
-    """A refused HTTP request: status, stable code and one sentence, with what else the answer carries."""
+    """A refused HTTP request: status, stable code and one sentence, with what else the answer
+    carries.
+    """
 
     code = "problem"
 
@@ -64,7 +68,9 @@ class RotFound(Broken):
 
 
 class LogFailed(Broken):
-    """The disk failed while a record was written; what is durable is unknown until the log is opened again."""
+    """The disk failed while a record was written; what is durable is unknown until the log is
+    opened again.
+    """
 
     code = "log-failed"
 

@@ -1,4 +1,6 @@
-"""The door to HTTP: what services import to serve, route, answer problems, and ask other services."""
+"""The door to HTTP: what services import to serve, route, answer problems, and ask other
+services.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from opendepin.runtime.asgi import (
     send_response,
 )
 from opendepin.runtime.errors import Problem
-from opendepin.runtime.server import Direct, Limits, Reply, serve
+from opendepin.runtime.protocol import Direct, Limits, Reply
+from opendepin.runtime.server import serve
 
 __all__ = [
     "ASGI",
@@ -51,7 +54,9 @@ READ_TIMEOUT_S = 30.0
 def client(
     base_url: str = "", *, read_timeout_s: float = READ_TIMEOUT_S, connections: int = 16
 ) -> httpx.AsyncClient:
-    """Return an HTTP client with our timeouts and no proxy from the environment; close it by `aclose`."""
+    """Return an HTTP client with our timeouts and no proxy from the environment; close it by
+    `aclose`.
+    """
     return httpx.AsyncClient(
         base_url=base_url,
         timeout=httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S),

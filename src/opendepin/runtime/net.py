@@ -44,7 +44,8 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def first_free(default: int, host: str = LOOPBACK, taken: frozenset[int] = frozenset()) -> int:
-    """Return the first port from `default` on that can be bound and is not in `taken`; 0 gives any free one.
+    """Return the first port from `default` on that can be bound and is not in `taken`; 0 gives any
+    free one.
 
     Raises:
         PortTaken: none of the next ports is free.

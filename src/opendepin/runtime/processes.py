@@ -1,7 +1,8 @@
 """The door to child processes: they die with us, are stopped by pid, and are watched.
 
-The kernel sends a child its death signal when the *thread* that made it ends, so children are made on the loop's
-thread, which lives as long as the process. In: argument lists, never shell text. Out: `Child`, `Supervised`.
+The kernel sends a child its death signal when the *thread* that made it ends, so children are made
+on the loop's thread, which lives as long as the process. In: argument lists, never shell text. Out:
+`Child`, `Supervised`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Child:
     name: str
     process: asyncio.subprocess.Process
     stderr_tail: deque[str] = field(default_factory=lambda: deque[str](maxlen=TAIL_LINES))
-    _readers: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+    readers: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     @property
     def pid(self) -> int:
@@ -65,7 +66,7 @@ class Child:
     async def wait(self) -> int:
         """Wait for its end; return the exit code."""
         code = await self.process.wait()
-        for reader in self._readers:
+        for reader in self.readers:
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
         return code
@@ -146,10 +147,10 @@ async def spawn(
 ) -> Child:
     """Start a child that dies with us.
 
-    Args:
-        env: variables added to ours.
-        pipes: its stdin and stdout are pipes for `write` and `read_*`; otherwise stdin is empty.
-        log_file: where stdout (without `pipes`) and stderr go, appended; without it stderr's last lines are kept.
+    With `pipes` its stdin and stdout are for `write` and `read_*`; otherwise stdin is empty. `env`
+    is added to our variables.
+    `log_file` takes stdout (without `pipes`) and stderr, appended; without it the last lines of
+    stderr are kept for errors.
 
     Raises:
         ChildFailed: the program cannot be started.
@@ -182,7 +183,7 @@ async def spawn(
             os.close(handle)
     child = Child(name, process)
     if process.stderr is not None:
-        child._readers.append(asyncio.ensure_future(_keep_tail(process.stderr, child.stderr_tail)))  # pyright: ignore[reportPrivateUsage]
+        child.readers.append(asyncio.ensure_future(_keep_tail(process.stderr, child.stderr_tail)))
     return child
 
 
@@ -200,7 +201,8 @@ async def _keep_tail(stream: asyncio.StreamReader, tail: deque[str]) -> None:
 def run_once(
     argv: Sequence[str], *, timeout_s: float = 30.0, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end and return its output; for set-up and doctor, never on a service's loop.
+    """Run a program to its end and return its output; for set-up and doctor, never on a service's
+    loop.
 
     Raises:
         ChildFailed: it cannot be started or takes longer than `timeout_s`.
@@ -214,7 +216,8 @@ def run_once(
 
 
 def detach(argv: Sequence[str], log_file: Path) -> int:
-    """Start a process that outlives us, in a session of its own; its output goes to a file. Gives its pid.
+    """Start a process that outlives us, in a session of its own; its output goes to a file. Gives
+    its pid.
 
     Raises:
         ChildFailed: the program cannot be started.
@@ -230,7 +233,9 @@ def detach(argv: Sequence[str], log_file: Path) -> int:
                 start_new_session=True,
             )
         except OSError as error:
-            raise ChildFailed(f"cannot start {argv[0]}: {error.strerror}", code="child-start") from error
+            raise ChildFailed(
+                f"cannot start {argv[0]}: {error.strerror}", code="child-start"
+            ) from error
     return started.pid
 
 

@@ -1,7 +1,8 @@
 """One process of the network: signals, readiness line, exit codes.
 
-In: a coroutine function that takes a `Stop` and returns when it is set. Out: the process's exit code: 0 after a
-graceful stop, 1 when we are broken, 2 when settings or arguments are refused, 130 after a second signal.
+In: a coroutine function that takes a `Stop` and returns when it is set. Out: the process's exit
+code: 0 after a graceful stop, 1 when we are broken, 2 when settings or arguments are refused, 130
+after a second signal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from opendepin.core.errors import DepinError, Rejected
 EXIT_BROKEN = 1
 EXIT_REJECTED = 2
 READY = "READY"
-"""First word of the line a service prints on stdout once it serves; the rest is its address or empty."""
+"""First word of the line a service prints on stdout once it serves; the rest is its address or
+empty."""
 
 
 class Stop:
@@ -56,7 +58,9 @@ def ready(address: str = "") -> None:
 
 
 def run(main: Callable[[Stop], Awaitable[None]]) -> int:
-    """Run a service until SIGTERM or SIGINT; return its exit code. A second signal ends it at once."""
+    """Run a service until SIGTERM or SIGINT; return its exit code. A second signal ends it at
+    once.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_guarded(main))

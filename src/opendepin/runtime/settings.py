@@ -1,7 +1,8 @@
 """The door to settings: one typed file `network.toml` with every parameter of a network.
 
-In: a path. Out: a frozen `NetworkSettings`, or `SettingsRejected` naming key, value and what is allowed. Money stands
-in the file as a decimal string of tokens; `wei()` of `core.units` reads it. Settings do not change once they are read.
+In: a path. Out: a frozen `NetworkSettings`, or `SettingsRejected` naming key, value and what is
+allowed. Money stands in the file as a decimal string of tokens; `wei()` of `core.units` reads it.
+Settings do not change once they are read.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One table of the file; each field's description is the comment above it there."""
 
 
-class Network(_Section):
+class Network(_Section, frozen=True):
     """The chain under the network."""
 
     name: Annotated[
@@ -53,12 +54,12 @@ class Network(_Section):
     local: Annotated[
         bool,
         Meta(
-            description="A network on one machine with development keys; those are refused when this is false."
+            description="A network on one machine; development keys are refused when this is false."
         ),
     ] = True
 
 
-class Ports(_Section):
+class Ports(_Section, frozen=True):
     """First port each service tries on 127.0.0.1; taken ones are passed over at the start."""
 
     l1: Annotated[Port, Meta(description="The L1's JSON-RPC proxy.")] = 8645
@@ -69,7 +70,7 @@ class Ports(_Section):
     explorer: Annotated[Port, Meta(description="Page and API.")] = 8680
 
 
-class Messages(_Section):
+class Messages(_Section, frozen=True):
     """What a gateway admits."""
 
     max_age_s: Annotated[
@@ -93,7 +94,7 @@ class Messages(_Section):
     ] = 100_000
 
 
-class Gateway(_Section):
+class Gateway(_Section, frozen=True):
     """How a gateway commits and what it bears."""
 
     group_wait_ms: Annotated[
@@ -101,7 +102,7 @@ class Gateway(_Section):
         Meta(
             ge=0,
             le=1_000,
-            description="A message waits this long for others, so that one fsync and one signature serve them all.",
+            description="A message waits this long for others to share its fsync and signature.",
         ),
     ] = 2.0
     group_messages: Annotated[
@@ -115,13 +116,11 @@ class Gateway(_Section):
     ] = 1_024
     queue_messages: Annotated[
         Positive,
-        Meta(
-            description="Messages that wait for the disk; more are answered 503 with the time to wait."
-        ),
+        Meta(description="Messages that wait for the disk; more are answered 503."),
     ] = 8_192
 
 
-class Sequencer(_Section):
+class Sequencer(_Section, frozen=True):
     """When a batch is sealed: whichever limit is met first."""
 
     max_messages: Annotated[int, Meta(ge=1, le=4_096, description="Messages in one batch.")] = 256
@@ -134,7 +133,7 @@ class Sequencer(_Section):
     ] = 10.0
 
 
-class Availability(_Section):
+class Availability(_Section, frozen=True):
     """The stores that keep and attest batches."""
 
     stores: Annotated[int, Meta(ge=1, le=16, description="Number of store processes.")] = 4
@@ -151,7 +150,7 @@ class Availability(_Section):
     ] = 16
 
 
-class Identity(_Section):
+class Identity(_Section, frozen=True):
     """Fees of registration."""
 
     project_fee: Annotated[Amount, Meta(description="Tokens for a project.")] = "100"
@@ -161,7 +160,7 @@ class Identity(_Section):
     ] = 5_000
 
 
-class Compute(_Section):
+class Compute(_Section, frozen=True):
     """The operators that prove."""
 
     operators: Annotated[int, Meta(ge=1, le=64, description="Number of operator processes.")] = 2
@@ -171,7 +170,7 @@ class Compute(_Section):
         Meta(
             ge=1,
             le=200,
-            description="Blocks between the inbox block and the block whose hash draws the operator.",
+            description="Blocks from a task's opening to the block whose hash draws the operator.",
         ),
     ] = 2
     window_s: Annotated[
@@ -188,7 +187,7 @@ class Compute(_Section):
     ] = 86_400
 
 
-class Economy(_Section):
+class Economy(_Section, frozen=True):
     """Money."""
 
     genesis_reserve: Annotated[
@@ -202,13 +201,11 @@ class Economy(_Section):
     ] = "0.5"
     unit_rate: Annotated[
         Amount,
-        Meta(
-            description="Tokens a device's owner gets for a proven unit (a valid reading in the demo)."
-        ),
+        Meta(description="Tokens a device's owner gets for a proven unit (demo: a valid reading)."),
     ] = "0.01"
 
 
-class NetworkSettings(_Section):
+class NetworkSettings(_Section, frozen=True):
     """Everything `network.toml` says."""
 
     network: Network = msgspec.field(default_factory=Network)
@@ -226,7 +223,8 @@ def load(path: Path) -> NetworkSettings:
     """Read a settings file; what it leaves out has its default.
 
     Raises:
-        SettingsRejected: code `settings-missing`, `settings-syntax`, `settings-unknown` or `settings-value`.
+        SettingsRejected: code `settings-missing`, `settings-syntax`, `settings-unknown` or
+        `settings-value`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -267,7 +265,8 @@ def _check_table(name: str, section: str, kind: type[_Section], table: dict[str,
         except msgspec.ValidationError as error:
             allowed = str(error).replace("`", "")
             raise SettingsRejected(
-                f"{name}: {section}.{key} = {value!r} is not allowed: {allowed} ({_description(fields[key])})",
+                f"{name}: {section}.{key} = {value!r} is not allowed: {allowed}"
+                f" ({_description(fields[key])})",
                 code="settings-value",
             ) from error
 
@@ -281,7 +280,9 @@ def _unknown(name: str, key: str, allowed: list[str]) -> SettingsRejected:
 def _check_together(name: str, settings: NetworkSettings) -> None:
     stores = settings.availability
     if stores.threshold > stores.stores:
-        text = f"{name}: availability.threshold = {stores.threshold} is above availability.stores = {stores.stores}"
+        text = (
+            f"{name}: availability.threshold = {stores.threshold} is above stores = {stores.stores}"
+        )
         raise SettingsRejected(text, code="settings-value")
     if settings.messages.max_ahead_s > settings.messages.max_age_s:
         raise SettingsRejected(
@@ -299,9 +300,7 @@ def _description(kind: object) -> str:
 def default_text(settings: NetworkSettings | None = None) -> str:
     """Return the file's text: every parameter with its value and what it means."""
     chosen = settings or NetworkSettings()
-    lines = [
-        "# Every parameter of this network. Read at the start of each service; a change needs a restart."
-    ]
+    lines = ["# Every parameter of this network, read when a service starts."]
     for section, kind in get_type_hints(NetworkSettings).items():
         lines += ["", f"# {(kind.__doc__ or '').strip()}", f"[{section}]"]
         for key, hint in get_type_hints(kind, include_extras=True).items():
@@ -311,7 +310,9 @@ def default_text(settings: NetworkSettings | None = None) -> str:
 
 
 def write_default(path: Path, settings: NetworkSettings | None = None) -> None:
-    """Write the settings file with every parameter and a comment for each; an existing file is kept."""
+    """Write the settings file with every parameter and a comment for each; an existing file is
+    kept.
+    """
     if not path.exists():
         write_atomic(path, default_text(settings).encode())
 

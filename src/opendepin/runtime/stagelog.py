@@ -1,11 +1,12 @@
-"""The stage log: what a station has finished, numbered, durable before anyone hears of it.
+r"""The stage log: what a station has finished, numbered, durable before anyone hears of it.
 
-In: records (bytes). Out: the same records by number, for ever the same. Promises: `append` returns after fsync; numbers
-are dense from 1; a record that was being written at a crash is cut off when the log is opened; a record whose bytes
-changed on disk raises `RotFound` and is never served.
+In: records (bytes). Out: the same records by number, for ever the same. Promises: `append` returns
+after fsync; numbers are dense from 1; a record that was being written at a crash is cut off when
+the log is opened; a record whose bytes changed on disk raises `RotFound` and is never served.
 
-File `<first number, 20 digits>.log`: head `ODPLOG1\\n`, then frames. Frame: u32 length, u32 CRC-32 of (number, length),
-16 bytes of SHA-256(number, length, record), record. The head's own check tells a changed length from a torn tail.
+File `<first number, 20 digits>.log`: head `ODPLOG1\n`, then frames. Frame: u32 length, u32 CRC-32
+of (number, length), 16 bytes of SHA-256(number, length, record), record. The head's own check tells
+a changed length from a torn tail.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def frame(number: int, record: bytes) -> bytes:
 
 
 class SegmentLog:
-    """A stage log in files of one folder. One process at a time; its methods may be called from any thread.
+    """A stage log in files of one folder. One process at a time; its methods may be called from any
+    thread.
 
     Args:
         directory: made when it is missing.
@@ -80,7 +82,10 @@ class SegmentLog:
         self._folder = directory
         self._segment_bytes = segment_bytes
         self._lock = Lock(directory / "lock")
+        self._writing = threading.Lock()
+        """Held for a whole append, fsync included."""
         self._mutex = threading.Lock()
+        """Held while what readers see changes, and by readers: never during an fsync."""
         self._failed: str | None = None
         self._closed_index: OrderedDict[int, array[int]] = OrderedDict()
         self.cut_bytes = 0
@@ -102,7 +107,7 @@ class SegmentLog:
             raise Rejected(
                 f"append takes 1 or more records of at most {MAX_RECORD_BYTES} bytes", code="record"
             )
-        with self._mutex:
+        with self._writing:
             if self._failed is not None:
                 raise LogFailed(f"the log in {self._folder} failed before: {self._failed}")
             if self._size > self._segment_bytes:
@@ -110,13 +115,15 @@ class SegmentLog:
             first = self._first + len(self._offsets)
             frames = [frame(first + i, record) for i, record in enumerate(records)]
             self._write(b"".join(frames))
-            for kept in frames:
-                self._offsets.append(self._size)
-                self._size += len(kept)
+            with self._mutex:
+                for kept in frames:
+                    self._offsets.append(self._size)
+                    self._size += len(kept)
             return first
 
     def read(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return up to `limit` records (at most about `READ_BYTES` in all) with numbers above `after`.
+        """Return up to `limit` records (at most about `READ_BYTES` in all) with numbers above
+        `after`.
 
         Raises:
             RotFound: a record's bytes are not those that were written.
@@ -137,7 +144,7 @@ class SegmentLog:
 
     def close(self) -> None:
         """Close files and give the lock back."""
-        with self._mutex:
+        with self._writing, self._mutex:
             if self._handle >= 0:
                 os.close(self._handle)
                 self._handle = -1
@@ -174,7 +181,9 @@ class SegmentLog:
         self.cut_bytes = size
 
     def _scan(self, handle: int, first: int, size: int) -> tuple[array[int], int]:
-        """Check every record of the newest file; return offsets and the end of the last good one."""
+        """Check every record of the newest file; return offsets and the end of the last good
+        one.
+        """
         offsets = array("Q")
         at, size = len(MAGIC), max(size, len(MAGIC))
         while at < size:
@@ -192,7 +201,9 @@ class SegmentLog:
 
     @staticmethod
     def _zeros(handle: int, at: int, size: int) -> bool:
-        """Say whether only zero bytes follow: a file that grew before its bytes came (power cut)."""
+        """Say whether only zero bytes follow: a file that grew before its bytes came (power
+        cut).
+        """
         while at < size:
             piece = os.pread(handle, min(1 << 16, size - at), at)
             if not piece or piece.count(0) != len(piece):
@@ -203,23 +214,37 @@ class SegmentLog:
     # writing
 
     def _begin(self, first: int) -> None:
+        handle = self._create(first)
         self._first, self._offsets, self._size = first, array("Q"), len(MAGIC)
+        self._handle = handle
+
+    def _create(self, first: int) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._handle = os.open(self._path(first), flags, 0o644)
-        write_all(self._handle, MAGIC)
-        os.fsync(self._handle)
-        sync_folder(self._folder)
+        handle = os.open(self._path(first), flags, 0o644)
+        try:
+            write_all(handle, MAGIC)
+            os.fsync(handle)
+            sync_folder(self._folder)
+        except OSError:
+            os.close(handle)
+            raise
+        return handle
 
     def _roll(self) -> None:
-        old, first = (self._handle, self._first, self._offsets), self._first + len(self._offsets)
+        first = self._first + len(self._offsets)
         try:
-            self._begin(first)
+            handle = self._create(first)
         except OSError as error:
             self._failed = str(error)
-            raise LogFailed(f"a new log file could not be begun: {error}") from error
-        os.close(old[0])
-        self._remember(old[1], old[2])
-        self._firsts.append(first)
+            text = f"a new log file could not be begun: {error}"
+            raise LogFailed(text) from error
+        with self._mutex:
+            old = self._handle
+            self._remember(self._first, self._offsets)
+            self._first, self._offsets, self._size = first, array("Q"), len(MAGIC)
+            self._handle = handle
+            self._firsts.append(first)
+            os.close(old)
 
     def _write(self, data: bytes) -> None:
         try:

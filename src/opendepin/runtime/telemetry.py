@@ -1,4 +1,5 @@
-"""Logs and figures of a service: JSON lines with a trace id, counts, latencies, the status document.
+"""Logs and figures of a service: JSON lines with a trace id, counts, latencies, the status
+document.
 
 In: events and measured values. Out: lines on a stream, and `status_json()` for `GET /v1/status`.
 """
@@ -23,7 +24,8 @@ MAX_NAMES = 256
 
 
 def log(service: str, stream: TextIO | None = None) -> Any:
-    """Return a logger that writes one JSON object a line: `time level service event` and what it is called with.
+    """Return a logger that writes one JSON object a line: `time level service event` and what it is
+    called with.
 
     Pass `trace=` (message id, task id or batch number) wherever a line belongs to one.
     """

@@ -1,7 +1,7 @@
 """One real gateway process for tests and benchmarks: `python -m tests.dims.gateway.node FILE`.
 
-FILE is JSON: home, network_id, key, projects (id → fields), devices (id, project, index, public, status), block,
-height, config. The registry is what FILE says; everything else is the product's.
+FILE is JSON: home, network_id, key, projects (id → fields), devices (id, project, index, public,
+status), block, height, config. The registry is what FILE says; everything else is the product's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A gateway's client: sends messages and cuts their receipts, reads the feed.
 
-In: an HTTP client with a base URL, the network id and the gateway's address where it is known. Out: receipts and groups
-that were checked; an answer that does not hold raises.
+In: an HTTP client with a base URL, the network id and the gateway's address where it is known. Out:
+receipts and groups that were checked; an answer that does not hold raises.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class GatewayClient:
     Args:
         http: client whose base URL is the gateway's.
         network_id: 32 bytes; receipts of another network are refused.
-        gateway: address of its key; None takes the address that the receipt names, its signature is checked all the
+        gateway: address of its key; None takes the address that the receipt names, its signature is
+        checked all the
             same.
     """
 
@@ -117,7 +118,8 @@ class GatewayClient:
         return answer.content
 
     async def feed(self, after: int, limit: int = 64, wait_ms: int = 0) -> list[tuple[int, Group]]:
-        """Return the next committed groups; their form and signature are checked, their messages are not.
+        """Return the next committed groups; their form and signature are checked, their messages
+        are not.
 
         Raises:
             GatewayFault: it is away, a number is not the next, or a group does not hold.
@@ -171,7 +173,9 @@ class GatewayClient:
                     known[signed] = True
             _check_path(receipt)
         except (SignatureRejected, ProofRejected) as error:
-            raise ReceiptRejected(str(error), code="receipt-" + error.code.removeprefix("receipt-")) from error
+            raise ReceiptRejected(
+                str(error), code="receipt-" + error.code.removeprefix("receipt-")
+            ) from error
         return receipt
 
 
@@ -192,7 +196,9 @@ def answers_of_frame(value: Mapping[str, Any]) -> list[Answer]:
     try:
         groups: list[tuple[Receipt, list[bytes]]] = []
         for row in value["groups"]:
-            head = receipt_of_json({**row, "position": 1, "message_id": "0x" + "00" * 32, "path": []})
+            head = receipt_of_json(
+                {**row, "position": 1, "message_id": "0x" + "00" * 32, "path": []}
+            )
             groups.append((head, [from_hex(text, 32) for text in row["leaves"]]))
         return [_answer(row, groups) for row in value["results"]]
     except (EncodingRejected, ProofRejected, KeyError, TypeError, ValueError) as error:
@@ -225,9 +231,12 @@ def groups_of_feed(body: bytes) -> list[tuple[int, bytes]]:
     while stream.tell() < len(body):
         try:
             row: Any = decoder.decode()
-        except Exception as error:  # noqa: BLE001 - the decoder's errors are many
+        except Exception as error:
             raise EncodingRejected(f"not a feed: {error}", code="feed") from error
-        if not isinstance(row, list) or [type(item) for item in cast(list[Any], row)] != [int, bytes]:
+        if not isinstance(row, list) or [type(item) for item in cast(list[Any], row)] != [
+            int,
+            bytes,
+        ]:
             raise EncodingRejected("a row of the feed is [number, bytes]", code="feed")
         number, record = cast(tuple[int, bytes], tuple(cast(list[Any], row)))
         found.append((number, record))

@@ -22,7 +22,8 @@ CHECKPOINT_MESSAGES = 65_536
 CACHED_GROUPS = 64
 """Groups kept decoded for repeats and look-ups."""
 LOOKUPS_PER_S = 200.0
-"""Old groups read from disk for repeats and look-ups in the long run; each costs some milliseconds."""
+"""Old groups read from disk for repeats and look-ups in the long run; each costs some
+milliseconds."""
 LOOKUPS_BURST = 2_000
 BUSY_RETRY_S = 1.0
 """Time to wait that a full queue answers."""

@@ -1,4 +1,5 @@
-"""Why a gateway refuses, as values: a frame of 256 messages may hold 256 refusals, so none is raised.
+"""Why a gateway refuses, as values: a frame of 256 messages may hold 256 refusals, so none is
+raised.
 
     Refusal
     ├── form          400  size cose cbor truncated trailing-bytes canonical depth type header
@@ -12,11 +13,11 @@
     └── we            503  busy not-ready
 
     Rejected
-    ├── FrameRejected          frame            a frame cannot be cut into messages; none was admitted
+    ├── FrameRejected          frame            a frame cannot be cut; nothing was admitted
     └── ReceiptRejected        receipt-…        what a gateway answered does not hold
     PeerFault
-    ├── GatewayFault           gateway          a gateway is away or answers what it should not
-    └── LookupsBusy            busy             more old messages are asked for than the disk shall bear
+    ├── GatewayFault           gateway          a gateway is away or answers nonsense
+    └── LookupsBusy            busy             more old messages are asked for than we read
     Broken
     └── IndexBroken            gateway-index    log and index of a gateway contradict each other
 """

@@ -1,7 +1,8 @@
-"""Cut an `application/cose-seq` body into messages: concatenated CBOR items (RFC 8742), each one COSE_Sign1.
+"""Cut an `application/cose-seq` body into messages: concatenated CBOR items (RFC 8742), each one
+COSE_Sign1.
 
-In: the body. Out: its messages, scanned where they are good, as bytes where their reason must be found. Promise: a body
-that cannot be cut to its end is refused whole, before any of it is judged.
+In: the body. Out: its messages, scanned where they are good, as bytes where their reason must be
+found. Promise: a body that cannot be cut to its end is refused whole, before any of it is judged.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def cut(body: bytes, scanner: Scanner) -> list[Scanned | bytes]:
     at, size, scan = 0, len(body), scanner.scan
     while at < size:
         if len(found) == MAX_GROUP_MESSAGES:
-            raise FrameRejected(f"a frame has at most {MAX_GROUP_MESSAGES} messages", code="frame-count")
+            raise FrameRejected(
+                f"a frame has at most {MAX_GROUP_MESSAGES} messages", code="frame-count"
+            )
         scanned = scan(body, at)
         if scanned is not None:
             found.append(scanned)
@@ -78,4 +81,6 @@ def _head(body: bytes, at: int, start: int) -> tuple[int, int, int]:
 
 
 def _broken(start: int) -> FrameRejected:
-    return FrameRejected(f"no CBOR item of a message's kind at byte {start}: nothing of the frame was admitted")
+    return FrameRejected(
+        f"no CBOR item of a message's kind at byte {start}: nothing of the frame was admitted"
+    )

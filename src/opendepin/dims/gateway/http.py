@@ -1,7 +1,7 @@
 """The gateway's HTTP face: plain ASGI, no framework on the path of a message.
 
-In: requests of `docs/spec/gateway.md`. Out: receipts, problems, groups. The two media types of the ingest path end in
-the same `admit`; everything else is a look-up.
+In: requests of `docs/spec/gateway.md`. Out: receipts, problems, groups. The two media types of the
+ingest path end in the same `admit`; everything else is a look-up.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class GatewayApp:
     def frame(self, outcomes: Sequence[Outcome]) -> Response:
         """Answer a frame's outcomes: each group once, a result per message."""
         groups: dict[int, Sealed] = {}
-        results: list[str | bytes] = []
+        results: list[str] = []
         for outcome in outcomes:
             if type(outcome) is Ticket and not outcome.repeated:
                 sealed, index = outcome.place()
@@ -210,7 +210,9 @@ class GatewayApp:
 
 
 class DirectIngest:
-    """The same ingest without ASGI between socket and `take`; answers are written when a group ends."""
+    """The same ingest without ASGI between socket and `take`; answers are written when a group
+    ends.
+    """
 
     prefix = b"/v1/projects/"
     max_body_bytes = 64 * 1024
@@ -221,7 +223,9 @@ class DirectIngest:
         self._projects: dict[bytes, int] = {}
 
     def __call__(self, reply: Reply, path: bytes, kind: bytes, body: bytes) -> None:
-        """Take a request's messages; answer at once what is refused or known, the rest when it is durable."""
+        """Take a request's messages; answer at once what is refused or known, the rest when it is
+        durable.
+        """
         try:
             lane, many = self._app.entry(self._project(path), kind)
             if many:

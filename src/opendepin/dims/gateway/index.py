@@ -1,7 +1,9 @@
-"""What a gateway remembers of its log: last `seq` per device, next position per project, place of each message.
+"""What a gateway remembers of its log: last `seq` per device, next position per project, place of
+each message.
 
-In: the committed groups, in order. Out: answers in memory time; on a start, all of it again from a checkpoint and the
-log's rest, or from the log alone when the checkpoint is lost. The log is the truth; this is its index.
+In: the committed groups, in order. Out: answers in memory time; on a start, all of it again from a
+checkpoint and the log's rest, or from the log alone when the checkpoint is lost. The log is the
+truth; this is its index.
 """
 
 from __future__ import annotations
@@ -40,7 +42,11 @@ class Snapshot:
 
     def encode(self) -> bytes:
         """Write as checked bytes: a JSON head, then devices, then their numbers."""
-        head = {"group": self.group, "identity_block": self.identity_block, "positions": self.next_position}
+        head = {
+            "group": self.group,
+            "identity_block": self.identity_block,
+            "positions": self.next_position,
+        }
         text = json.dumps(head).encode()
         numbers = array("Q", self.last_seq.values()).tobytes()
         devices = b"".join(self.last_seq)
@@ -70,7 +76,9 @@ Scan = Callable[[int, bytes], Scanned]
 
 
 class Index:
-    """The index of one gateway's log. `add` and the look-ups belong to one thread, `write` may run in another."""
+    """The index of one gateway's log. `add` and the look-ups belong to one thread, `write` may run
+    in another.
+    """
 
     def __init__(self, folder: Path, network_id: bytes, gateway: bytes) -> None:
         self._file = folder / "seqs"
@@ -115,7 +123,9 @@ class Index:
         return len(self._recent)
 
     def begin_write(self) -> Snapshot | None:
-        """Take what is to be written, for `write`; None when there is nothing or a write is under way."""
+        """Take what is to be written, for `write`; None when there is nothing or a write is under
+        way.
+        """
         if self._writing or not self._recent:
             return None
         self._writing, self._recent = self._recent, {}
@@ -125,7 +135,9 @@ class Index:
         )
 
     def write(self, snapshot: Snapshot) -> None:
-        """Write the checkpoint: places first, then the snapshot that counts on them. May run in another thread."""
+        """Write the checkpoint: places first, then the snapshot that counts on them. May run in
+        another thread.
+        """
         self._places.add(self._writing, snapshot.group)
         write_atomic(self._file, snapshot.encode())
 
@@ -143,18 +155,19 @@ class Index:
 
         Raises:
             RotFound: the log's bytes have changed.
-            IndexBroken: the log ends before the checkpoint, or its groups do not continue each other.
+            IndexBroken: the log ends before the checkpoint, or its groups do not continue each
+            other.
         """
         self.state = self._read_checkpoint(log.last())
-        number, begun = self.state.group, self.state.group
-        while number < log.last():
-            for number, record in log.read(number, REPLAY_GROUPS):
+        begun = self.state.group
+        while self.state.group < log.last():
+            for number, record in log.read(self.state.group, REPLAY_GROUPS):
                 group = decode_group(record, self._network_id)
                 project = group.header.project
                 self.add(number, group, [scan(project, raw) for raw in group.messages])
             if self.unwritten >= checkpoint_messages:
                 self._write_now()
-        return number - begun
+        return self.state.group - begun
 
     def _write_now(self) -> None:
         snapshot = self.begin_write()
@@ -165,7 +178,9 @@ class Index:
     def _read_checkpoint(self, last: int) -> Snapshot:
         found = Snapshot.decode(self._file.read_bytes()) if self._file.exists() else None
         if found is not None and found.group > last:
-            raise IndexBroken(f"the log ends at group {last}, but group {found.group} was acknowledged")
+            raise IndexBroken(
+                f"the log ends at group {last}, but group {found.group} was acknowledged"
+            )
         if found is None or found.group > self._places.covered:
             found = Snapshot()
         self._places.drop_after(found.group)

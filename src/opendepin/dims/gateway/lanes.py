@@ -27,7 +27,8 @@ class Forming:
         self.blocks: set[int] = set()
         """Identity blocks at which its messages were judged."""
         self.refused: dict[int, Refusal] = {}
-        """Messages that were refused after they had joined: the device changed, or the disk is full."""
+        """Messages that were refused after they had joined: the device changed, or the disk is
+        full."""
         self.sealed: Sealed | None = None
         self.waiters: list[Callable[[], None]] = []
         self.ended = False
@@ -36,7 +37,9 @@ class Forming:
         """Loop time of its beginning."""
 
     def add(self, scanned: Scanned, state: KeyChange, block: int) -> int:
-        """Take in a message that was good in this state at this identity block; return its index."""
+        """Take in a message that was good in this state at this identity block; return its
+        index.
+        """
         self.scanned.append(scanned)
         self.states.append(state)
         if block not in self.blocks:

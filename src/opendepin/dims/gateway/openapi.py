@@ -125,7 +125,9 @@ def _ingest() -> dict[str, Any]:
         },
         "responses": {
             "202": _answer("Admitted: the receipt.", "application/json", _ref("Receipt")),
-            "200": _answer("The first receipt again; or a frame's results.", "application/json", either),
+            "200": _answer(
+                "The first receipt again; or a frame's results.", "application/json", either
+            ),
             **_problems(400, 403, 404, 405, 409, 413, 415, 422, 429, 503),
         },
     }
@@ -150,23 +152,35 @@ def document() -> dict[str, Any]:
         _parameter("wait_ms", "query", {**_NUMBER, "maximum": MAX_FEED_WAIT_MS}, "Longest wait."),
     ]
     found = _answer("State and receipt.", "application/json", _ref("Message"))
-    groups = _answer("CBOR arrays [number, group] one after another.", "application/cbor-seq", _BYTES)
+    groups = _answer(
+        "CBOR arrays [number, group] one after another.", "application/cbor-seq", _BYTES
+    )
     anything = {"type": "object"}
     return {
         "openapi": "3.1.0",
         "info": {"title": "OpenDePIN gateway", "version": "1", "license": {"name": "Apache-2.0"}},
         "paths": {
             "/v1/projects/{project}/messages": {"post": _ingest()},
-            "/v1/messages/{message_id}": _look("An admitted message.", [identity], found, 400, 404, 503),
+            "/v1/messages/{message_id}": _look(
+                "An admitted message.", [identity], found, 400, 404, 503
+            ),
             "/v1/messages/{message_id}/raw": _look(
-                "Its bytes.", [identity], _answer("The message.", "application/cose", _BYTES), 400, 404, 503
+                "Its bytes.",
+                [identity],
+                _answer("The message.", "application/cose", _BYTES),
+                400,
+                404,
+                503,
             ),
             "/v1/feed": _look("Committed groups in order.", feed, groups, 400),
             "/v1/status": _look(
                 "Counts and latencies.", [], _answer("Status.", "application/json", anything)
             ),
             "/healthz": _look(
-                "Whether messages are taken.", [], _answer("Yes.", "application/json", anything), 503
+                "Whether messages are taken.",
+                [],
+                _answer("Yes.", "application/json", anything),
+                503,
             ),
         },
         "components": {"schemas": _schemas()},

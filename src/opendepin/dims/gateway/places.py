@@ -1,8 +1,9 @@
-"""Where each admitted message stands: message id → group number and index, on disk, for ever, in little memory.
+"""Where each admitted message stands: message id → group number and index, on disk, for ever, in
+little memory.
 
-In: ids and places, in order. Out: the few places an id may have (the caller compares the real ids). Sorted runs of the
-ids' first 8 bytes, merged eight to one; a run is found by bisection in a mapped file. Everything here can be made again
-from the log, so a damaged run is thrown away and said so.
+In: ids and places, in order. Out: the few places an id may have (the caller compares the real ids).
+Sorted runs of the ids' first 8 bytes, merged eight to one; a run is found by bisection in a mapped
+file. Everything here can be made again from the log, so a damaged run is thrown away and said so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ MERGE = 8
 """So many runs of one tier become one of the next."""
 MAGIC = b"ODPRUN1\n"
 _HEAD = len(MAGIC) + 32
-"""Magic and SHA-256 of the rest; then all keys, ascending, then all places, each u64 little-endian."""
+"""Magic and SHA-256 of the rest; then all keys, ascending, then all places, each u64
+little-endian."""
 INDEX_BITS = 8
 """A place is group number × 256 + index in the group."""
 
@@ -133,7 +135,6 @@ def _read(path: Path, tier: int, first: int, last: int) -> _Run | None:
     with path.open("rb") as file:
         head = file.read(_HEAD)
     run = _map(path, tier, first, last)
-    digest = sha256()
-    digest.update(np.ascontiguousarray(run.keys))
-    digest.update(np.ascontiguousarray(run.places))
+    digest = sha256(run.keys.data)
+    digest.update(run.places.data)
     return run if head == MAGIC + digest.digest() else None

@@ -9,7 +9,9 @@ from opendepin.core.schema import Schema
 
 
 class KeyView(Protocol):
-    """The devices' states at the newest final L1 height; changed only between two steps of the event loop."""
+    """The devices' states at the newest final L1 height; changed only between two steps of the
+    event loop.
+    """
 
     def current(self, device: bytes) -> KeyChange | None:
         """Return the state of a device at `identity_block`, None when it was never registered."""
@@ -32,5 +34,7 @@ class Schemas(Protocol):
     """The projects that this gateway serves."""
 
     def schema(self, project: int) -> Schema | None:
-        """Return a project's schema, None for a project it does not serve. A project's schema never changes."""
+        """Return a project's schema, None for a project it does not serve. A project's schema never
+        changes.
+        """
         ...

@@ -1,7 +1,8 @@
 """Token buckets per device and project.
 
-A bucket is one number, the time at which it would be full again (generic cell rate algorithm), so a million of them
-cost what their keys cost. In: key, count, time. Out: 0, or the seconds to wait; a refused take costs nothing.
+A bucket is one number, the time at which it would be full again (generic cell rate algorithm), so a
+million of them cost what their keys cost. In: key, count, time. Out: 0, or the seconds to wait; a
+refused take costs nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bytes, int)
 
 SWEEP_KEYS = 65_536
-"""Full buckets are dropped when this many keys are held, and again each time their number has doubled."""
+"""Full buckets are dropped when this many keys are held, and again each time their number has
+doubled."""
 
 
 class Quota(Generic[K]):

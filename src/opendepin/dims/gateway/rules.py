@@ -1,7 +1,8 @@
 """Pure rules of admission, and the making of a commit group and its receipts.
 
-In: scanned messages, states, positions. Out: refusals, signed groups, receipts as JSON bytes. Everything here gives the
-same result as the plain forms in `core.group`; it is written out because it runs once per message.
+In: scanned messages, states, positions. Out: refusals, signed groups, receipts as JSON bytes.
+Everything here gives the same result as the plain forms in `core.group`; it is written out because
+it runs once per message.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
-from coincurve import PublicKey
+from coincurve import PublicKey, ecdsa
 from coincurve.context import GLOBAL_CONTEXT
-from coincurve.ecdsa import ffi, lib
 
 from opendepin.core import keys, message
-from opendepin.core.errors import EncodingRejected, MessageRejected, SchemaRejected, SignatureRejected
+from opendepin.core.errors import (
+    EncodingRejected,
+    MessageRejected,
+    SchemaRejected,
+    SignatureRejected,
+)
 from opendepin.core.group import Group, GroupHeader, Receipt, header_to_json
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.schema import Schema
@@ -32,39 +37,41 @@ MAX_PARSED_KEYS = 65_536
 
 
 class Verifier:
-    """Checks device signatures with libsecp256k1 directly, without a detour over DER. For one thread.
+    """Checks device signatures with libsecp256k1 directly, without a detour over DER. For one
+    thread.
 
     libsecp256k1 itself refuses r or s of zero or not below the order, and s in the upper half.
     """
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, PublicKey] = {}
-        self._signature = ffi.new("secp256k1_ecdsa_signature *")
-        self._context = GLOBAL_CONTEXT.ctx
+        self._keys: dict[bytes, Any] = {}
+        library: Any = ecdsa
+        self._signature: Any = library.ffi.new("secp256k1_ecdsa_signature *")
+        self._parse: Any = library.lib.secp256k1_ecdsa_signature_parse_compact
+        self._verify: Any = library.lib.secp256k1_ecdsa_verify
+        self._context: Any = cast(Any, GLOBAL_CONTEXT).ctx
 
     def holds(self, public: bytes, digest: bytes, signature: bytes) -> bool:
         """Say whether a 64-byte low-s signature of a 32-byte digest holds under a 64-byte key."""
         key = self._keys.get(public)
         if key is None:
-            key = self._parse(public)
+            key = self._read(public)
             if key is None:
                 return False
-        parsed = lib.secp256k1_ecdsa_signature_parse_compact(
-            self._context, self._signature, signature
-        )
-        return parsed == 1 and 1 == lib.secp256k1_ecdsa_verify(
-            self._context, self._signature, digest, key.public_key
-        )
+        context, parsed = self._context, self._signature
+        if self._parse(context, parsed, signature) != 1:
+            return False
+        return bool(self._verify(context, parsed, digest, key) == 1)
 
-    def _parse(self, public: bytes) -> PublicKey | None:
+    def _read(self, public: bytes) -> Any:
         try:
-            key = PublicKey(b"\x04" + public)
+            key: Any = PublicKey(b"\x04" + public)
         except ValueError:
             return None
         if len(self._keys) >= MAX_PARSED_KEYS:
             self._keys.clear()
-        self._keys[public] = key
-        return key
+        self._keys[public] = key.public_key
+        return key.public_key
 
 
 def reason_of_form(raw: bytes, schema: Schema) -> Refusal | None:
