@@ -30,7 +30,7 @@ from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.demo.readings import recorded
 from opendepin.proofs.zk import integers
 from opendepin.proofs.zk.assembly import Assembled, assemble
-from opendepin.proofs.zk.engine import Engine, locate
+from opendepin.proofs.zk.engine import Engine, Timeouts, locate
 from opendepin.proofs.zk.field import unpack
 from opendepin.proofs.zk.formats import r1cs, wtns
 from opendepin.proofs.zk.keys import Keys
@@ -72,7 +72,7 @@ async def write_files(folder: Path, assembled: Assembled, wires: Sequence[int]) 
         out.writelines(r1cs(assembled.circuit))
     seconds = time.perf_counter() - begun
     (folder / "rule.wtns").write_bytes(wtns(wires))
-    engine = Engine(peer_engine())
+    engine = Engine(peer_engine(), timeouts=Timeouts(other=1_800.0))
     circuit = assembled.program.hash.hex()
     await engine.call("load", assembled.program.text)
     await engine.call("zkey", circuit=circuit, path=str(folder / "rule.zkey"))

@@ -1,5 +1,4 @@
-"""The demo's rule, *clean air*: what one segment of PM10 readings says about each German Land and
-each station.
+"""The demo rule, *clean air*: what a segment of PM10 readings says of each Land and station.
 
 Values are daily means in thousandths of µg/m³. The EU limit value is a daily mean of 50 µg/m³
 (Directive 2008/50/EC, annex XI). A reading counts when its device is one of the 70 stations and its

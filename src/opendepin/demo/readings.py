@@ -1,5 +1,4 @@
-"""The recorded PM10 readings that the demo replays: daily means of December 2002 to December 2003,
-unaltered.
+"""The recorded PM10 readings that the demo replays: daily means, December 2002 to 2003, unaltered.
 
 Gaps are as in the source: nothing is invented to fill them.
 """

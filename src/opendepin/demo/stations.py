@@ -1,5 +1,4 @@
-"""The demo's 70 air-quality stations, at their true places; `data/README.md` says where they come
-from.
+"""The demo's 70 air-quality stations, at their true places; see `data/README.md`.
 
 A station's place in `STATIONS` is its device index in the demo project.
 """

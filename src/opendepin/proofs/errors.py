@@ -1,16 +1,19 @@
 """Why a proof, a rule, a key or the engine was refused.
 
-Rejected
-└── ProofRejected (core)
-    ├── EnvelopeRejected     an envelope of another kind, program or shape
-    ├── OutputsRejected      outputs of another number, or outside their declared range
-    └── ProofInvalid         the proof does not verify for this statement
-├── ReadingsRejected         readings the rule's circuit does not take (number, bounds) └──
-KeysRefused              keys that must not be used here (development, altered, of another circuit)
-PeerFault └── EngineFault              the engine crashed, answered garbage, refused or timed out:
-this task only Broken ├── EngineMissing            no engine binary where one is due ├── RuleBroken
-a rule that cannot become a circuit └── KindUnknown              no installed proof kind has this
-name
+DepinError
+├── Rejected
+│   ├── ProofRejected (core)
+│   │   ├── EnvelopeRejected  proof-envelope      another kind, program or shape
+│   │   ├── OutputsRejected   proof-outputs       another number, or one out of its range
+│   │   └── ProofInvalid      proof-invalid       does not verify for this statement
+│   ├── ReadingsRejected      readings            the rule's circuit does not take them
+│   └── KeysRefused           keys-refused        development, altered, or of another circuit
+├── PeerFault
+│   └── EngineFault           engine-…            crash, garbage, refusal, time-out: one task
+└── Broken
+    ├── ProverMissing         prover-missing      no engine binary where one is due
+    ├── RuleBroken            rule-broken         a rule that cannot become a circuit
+    └── KindUnknown           proof-kind-unknown  no installed proof kind has this name
 """
 
 from __future__ import annotations
@@ -43,9 +46,7 @@ class ReadingsRejected(Rejected):
 
 
 class KeysRefused(Rejected):
-    """Keys that must not be used here: development keys off a local network, altered, or of another
-    circuit.
-    """
+    """Keys that must not be used here: for development only, altered, or of another circuit."""
 
     code = "keys-refused"
 
@@ -56,10 +57,10 @@ class EngineFault(PeerFault):
     code = "engine-fault"
 
 
-class EngineMissing(Broken):
+class ProverMissing(Broken):
     """No engine binary was found."""
 
-    code = "engine-missing"
+    code = "prover-missing"
 
 
 class RuleBroken(Broken):

@@ -1,5 +1,4 @@
-"""What every proof kind offers: outputs over readings, a proof of one statement, and its
-verification.
+"""What every proof kind offers: outputs, a proof of one statement, and its verification.
 
 In: readings and a statement (`core.statement`). Out: an `Envelope`. A kind knows no chain; what a
 contract checks of it is the kind's own generated or deployed verifier behind one interface
@@ -28,9 +27,7 @@ class Envelope:
 
 
 class ProofKind(Protocol):
-    """A way to prove one program. `verify` depends on nothing but its arguments and the program's
-    keys.
-    """
+    """A way to prove one program. `verify` depends on its arguments and keys alone."""
 
     @property
     def kind(self) -> str:

@@ -1,5 +1,4 @@
-"""Find proof kinds: ours by name, others by the entry point group `opendepin.proofs` of installed
-packages.
+"""Find proof kinds: ours by name, others by the entry point group `opendepin.proofs`.
 
 An entry point names a `KindFactory`. A package cannot take the name of a kind of ours.
 """

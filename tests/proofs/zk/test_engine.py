@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from opendepin.core.journey import Reading
 from opendepin.demo.clean_air import CLEAN_AIR
-from opendepin.proofs.errors import EngineFault, EngineMissing
+from opendepin.proofs.errors import EngineFault, ProverMissing
 from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.engine import BINARY, ENVIRONMENT, Engine, Timeouts, locate
 from opendepin.proofs.zk.field import pack
@@ -67,11 +67,11 @@ async def fault_of(engine: Engine, op: str = "hello") -> str:
 
 
 async def test_a_missing_engine_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(EngineMissing, match="make setup"):
+    with pytest.raises(ProverMissing, match="make setup"):
         locate({ENVIRONMENT: str(tmp_path / "nothing")})
     not_executable = tmp_path / "file"
     not_executable.write_text("")
-    with pytest.raises(EngineMissing, match="make setup"):
+    with pytest.raises(ProverMissing, match="make setup"):
         locate({ENVIRONMENT: str(not_executable)})
 
 

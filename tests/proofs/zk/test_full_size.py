@@ -1,4 +1,4 @@
-"""The demo's rule at its full size: 256 recorded readings, from their lanes to the contract's yes."""
+"""The demo's rule at its full size: 256 recorded readings, from lanes to the contract's yes."""
 
 from __future__ import annotations
 

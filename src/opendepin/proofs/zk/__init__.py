@@ -1,3 +1,1 @@
-"""Zero-knowledge proofs: rules as Python over gadget types, Groth16 over BN254 through a native
-engine.
-"""
+"""Zero-knowledge proofs: rules in Python, Groth16 over BN254 through a native engine."""

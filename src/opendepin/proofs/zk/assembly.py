@@ -1,11 +1,11 @@
-"""Build the whole circuit of a rule around its trace: leaves, tree, count, outputs, and the three
-public inputs.
+"""Build a rule's whole circuit around its trace: leaves, tree, count, outputs, public inputs.
 
-    given      present and four lanes of every place leaves     present is a bit, bits only fall
-    (11100), the first is 1; leaf = present · Poseidon4(lanes) tree       node = Poseidon2;
-    field_root = Poseidon2(tree root, number of present)            → public rule       one instance
-    per place, states chained; totals over all places; outputs evaluation Σ out_i · statement^(i+1)
-    → public
+    given       present and four lanes of every place
+    leaves      present is a bit, the bits only fall (11100), the first is 1;
+                leaf = present · Poseidon4(lanes)
+    tree        node = Poseidon2; field root = Poseidon2(tree root, number present)  → public
+    rule        one instance per place, states chained; totals over all places; outputs
+    evaluation  Σ out_i · statement^(i+1)                                            → public
 
 So exactly `count` leaves are consumed, padding is zero leaves, and every output is a function of
 the leaves.
@@ -98,9 +98,7 @@ def _zero(trace: Trace) -> list[Linear]:
 
 
 def _outputs(circuit: Circuit, rule: TracedRule, block: Block) -> list[int]:
-    """Add up what is to be added up over all places, and make each output from totals and final
-    states.
-    """
+    """Add up over all places, and make each output from totals and final states."""
     instances = len(block.inputs)
     summed = range(rule.states, len(rule.template.outputs))
     final = [block.output(number)[-1] for number in range(rule.states)]

@@ -1,5 +1,4 @@
-"""Run a rule on constraints: trace it for one reading, and say how its outputs come from all of
-them.
+"""Run a rule on constraints: trace it once, and say how outputs come from all readings.
 
 In: a rule. Out: a `TracedRule`, a template whose instances form a chain (each takes the states of
 the one before it) plus, per output, the wires that are to be added up or the state that is to be
@@ -81,9 +80,7 @@ class ConstraintMachine:
 
 @dataclass(frozen=True)
 class Column:
-    """Where one output comes from: numbers of the template's outputs with their coefficients, and a
-    constant.
-    """
+    """Where an output comes from: the template's outputs with their coefficients, a constant."""
 
     fold: Fold
     contribution: tuple[tuple[int, int], ...]

@@ -1,5 +1,4 @@
-"""The native engine as a client sees it: one child process, one request at a time, restarted after
-any fault.
+"""The native engine as a client sees it: one child, one request at a time, new after a fault.
 
 In: requests. Out: answers, or an `EngineFault` that concerns that request alone: a crash, garbage,
 a refusal or a time-out ends the child, and the next request starts another.
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opendepin.core.errors import PeerFault
-from opendepin.proofs.errors import EngineFault, EngineMissing
+from opendepin.proofs.errors import EngineFault, ProverMissing
 from opendepin.proofs.zk.pipe import Answer, Child, Spawn, ask
 from opendepin.runtime.processes import spawn
 
@@ -41,7 +40,7 @@ def locate(environment: Mapping[str, str] | None = None) -> Path:
     module.
 
     Raises:
-        EngineMissing: it is in none of these places.
+        ProverMissing: it is in none of these places.
     """
     named = (os.environ if environment is None else environment).get(ENVIRONMENT)
     here = Path(__file__).resolve()
@@ -54,7 +53,7 @@ def locate(environment: Mapping[str, str] | None = None) -> Path:
         if place.is_file() and os.access(place, os.X_OK):
             return place
     tried = ", ".join(map(str, places))
-    raise EngineMissing(
+    raise ProverMissing(
         f"no proof engine at {tried}: run `make setup`, which builds it, or set {ENVIRONMENT} to it"
     )
 

@@ -1,6 +1,4 @@
-"""Elements of the BN254 scalar field as the engine and the circuit files carry them: 32 bytes,
-little-endian.
-"""
+"""Elements of the BN254 scalar field as engine and files carry them: 32 bytes, little-endian."""
 
 from __future__ import annotations
 

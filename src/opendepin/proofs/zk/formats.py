@@ -1,5 +1,4 @@
-"""The circuit and witness files of circom's tools (`.r1cs` version 1, `.wtns` version 2), for other
-provers.
+"""The files of circom's tools, for other provers: `.r1cs` version 1, `.wtns` version 2.
 
 Source: iden3/r1csfile `doc/r1cs_bin_format.md` and snarkjs `src/wtns_utils.js`. The engine itself
 never reads them on the product's way: it takes a `Program`.

@@ -112,9 +112,7 @@ def raise_largest(
 
 
 def poseidon(trace: Trace, *inputs: Linear) -> Linear:
-    """Return the Poseidon hash of two (244 rows) or four (305 rows) values, as `core.poseidon`
-    computes it.
-    """
+    """Return the Poseidon hash of two (244 rows) or four (309 rows) values."""
     width = len(inputs) + 1
     constants, matrix = plain.parameters(width)
     partial = plain.PARTIAL_ROUNDS[width]
@@ -154,9 +152,7 @@ def _fifth_power(trace: Trace, lane: Linear) -> Linear:
 
 
 def _last_round(trace: Trace, state: Sequence[Linear], factors: Sequence[int]) -> Linear:
-    """Constrain the last S-box of lane 0 through the hash's own wire, so the output costs no row of
-    its own.
-    """
+    """Constrain the last S-box of lane 0 through the hash's own wire: that saves a row."""
     rest = _mixed(factors[1:], [_fifth_power(trace, lane) for lane in state[1:]])
     square = trace.product(state[0], state[0])
     fourth = trace.product(square, square)

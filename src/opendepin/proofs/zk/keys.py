@@ -1,5 +1,4 @@
-"""Keys of one circuit as Python knows them: the verification key, who made it, and where it may be
-used.
+"""Keys of one circuit as Python knows them: what verifies, who made it, where it may be used.
 
 The proving key itself stays with the engine, which keeps both in one directory under the circuit's
 hash and uses a proving key only when its bytes are the ones it wrote (`engines/groth16/keys.go`).
@@ -25,9 +24,7 @@ Words = tuple[int, ...]
 
 @dataclass(frozen=True)
 class VerificationKey:
-    """Alpha, beta, gamma, delta, then one G1 point per public wire; words as the EVM's precompiles
-    take them.
-    """
+    """Alpha, beta, gamma, delta, one G1 point per public wire; words as the EVM takes them."""
 
     raw: bytes
 

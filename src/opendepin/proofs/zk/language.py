@@ -1,5 +1,4 @@
-"""The language rules are written in: checked values of one reading, and outputs folded over all
-readings.
+"""The language of rules: checked values of one reading, and outputs folded over all readings.
 
 A rule is an ordinary function `compute(reading) -> [Output, ...]`, run once on integers per reading
 (`integers.py`) and traced once into constraints (`constraints.py`). `Bit`, `Present`, `Ranged` and
@@ -175,8 +174,7 @@ class Output:
     fold: Fold
     contribution: Handle
     present: Handle
-    """The bit of the reading's group: a largest or smallest value is 0 while no reading had it set.
-    """
+    """The bit of the reading's group: a largest or smallest value is 0 if it is never set."""
     maximum: int
     """Largest contribution of one reading."""
 
@@ -198,9 +196,7 @@ def wrapped(machine: Machine, present: Handle, lanes: Sequence[Handle]) -> Readi
 
 
 def ranged(value: Field, bits: int) -> Ranged:
-    """Check that value lies in 0..2**bits-1; no proof exists for a reading where it does not. n + 1
-    rows.
-    """
+    """Check 0 <= value < 2**bits; no proof exists for a reading where not. n + 1 rows."""
     machine, handle = value.machine, value.handle
     return Ranged(machine, machine.ranged(handle, bits), bits, _CHECKED)
 
@@ -231,9 +227,7 @@ def poseidon(*inputs: Field) -> Field:
 
 
 def one_hot(index: Ranged, size: int, gate: Present) -> OneHot:
-    """Return the place `index` among `size`, where gate is 1; no place when index >= size. About
-    size + 6 rows.
-    """
+    """Return the place `index` of `size` where gate is 1, none if beyond. About size + 6 rows."""
     if not 1 < size <= MAX_GROUPS or size > index.maximum + 1:
         raise RuleBroken(
             f"a one-hot has 2..{MAX_GROUPS} places, and no more than its index can name"
@@ -268,16 +262,12 @@ def totals(groups: OneHot, value: Ranged) -> list[Output]:
 
 
 def largest(groups: OneHot, value: Ranged) -> list[Output]:
-    """Find each group's largest value, 0 where it has no reading; 2 · groups + n + 3 rows per
-    reading.
-    """
+    """Find each group's largest value, 0 if it has none; 2 · groups + n + 3 rows per reading."""
     return _extreme(Fold.LARGEST, groups, value)
 
 
 def smallest(groups: OneHot, value: Ranged) -> list[Output]:
-    """Find each group's smallest value, 0 where it has no reading; 2 · groups + n + 3 rows per
-    reading.
-    """
+    """Find each group's smallest value, 0 if it has none; 2 · groups + n + 3 rows per reading."""
     return _extreme(Fold.SMALLEST, groups, value)
 
 

@@ -17,9 +17,7 @@ ONE = 0
 
 
 class Linear:
-    """A linear combination of wires; add, subtract, or scale it by an integer. It is never changed
-    in place.
-    """
+    """A linear combination of wires; add, subtract or scale it; it never changes."""
 
     __slots__ = ("recipe", "terms")
 
@@ -41,9 +39,7 @@ class Linear:
         return self._plus(Linear.of(other), FIELD_MODULUS - 1)
 
     def __mul__(self, factor: int) -> Linear:
-        """Scale by a constant; the product of two expressions costs a constraint and is
-        `Trace.product`.
-        """
+        """Scale by a constant; `Trace.product` of two expressions costs a constraint."""
         factor %= FIELD_MODULUS
         if self.recipe is self.terms:
             return Linear(_scaled(self.terms, factor))

@@ -1,5 +1,4 @@
-"""What a rule runs on: the one port with two implementations, integers (`integers.py`) and
-constraints (`constraints.py`).
+"""What a rule runs on: one port, on integers (`integers.py`) or constraints (`constraints.py`).
 
 A handle is an integer on the one machine and a linear expression over wires on the other; adding
 handles, and scaling one by a constant, is the same code for both and needs no machine.

@@ -1,5 +1,4 @@
-"""Frames to and from the engine over a child's pipes; the same form both ways, see
-`engines/groth16/frame.go`.
+"""Frames to and from the engine over a child's pipes, as in `engines/groth16/frame.go`.
 
 In: an op with its header and blobs. Out: the answer's header and blobs, or an `EngineFault` after
 which the pipe is of no more use. Everything that comes back is bounded before it is read.

@@ -1,5 +1,4 @@
-"""Write a circuit down: the one canonical form that the engine reads and whose hash is the
-circuit's name.
+"""Write a circuit down in the one canonical form, whose hash is the circuit's name.
 
 In: a `Circuit`. Out: a `Program`, ASCII JSON without spaces and with sorted keys; templates hold
 each component once, with its rows and its tape, blocks say how they are laid out. `circuit_hash =

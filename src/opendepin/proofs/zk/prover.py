@@ -1,6 +1,4 @@
-"""What operators and attesters ask of the engine: keys, proofs, verification, and field roots of
-readings.
-"""
+"""What operators ask of the engine: keys and proofs."""
 
 from __future__ import annotations
 

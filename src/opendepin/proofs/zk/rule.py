@@ -1,6 +1,4 @@
-"""A rule: the function that turns one segment's readings into a program's outputs, with its
-capacity.
-"""
+"""A rule: what turns one segment's readings into a program's outputs, with its capacity."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Solve and check a circuit in plain Python: the reference that the engine's answers are compared
-with.
+"""Solve and check a circuit in plain Python: what the engine's answers are compared with.
 
 `solve` runs the tapes; `violation` looks at the constraints alone and knows nothing of how wires
 were computed.

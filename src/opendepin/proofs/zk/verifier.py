@@ -1,5 +1,4 @@
-"""Write the Groth16 verifier contract (Vyper 0.4.3) of one program: its key and the range of each
-output.
+"""Write the verifier contract (Vyper 0.4.3) of a program: its key and the range of each output.
 
 In: a verification key and the outputs' maxima. Out: source text. The pairing equation is checked as
 e(A, B) · e(alpha, -beta) · e(inputs, -gamma) · e(C, -delta) = 1, with beta, gamma and delta stored
