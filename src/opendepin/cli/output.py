@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, ParamSpec, cast
 
 import typer
 from rich.console import Console
@@ -78,7 +78,9 @@ def short(text: str, size: int = 10) -> str:
 
 def value_of(figure: Any) -> Any:
     """Return the value of an API figure `{value, unit, …}`, or the thing itself."""
-    return figure["value"] if isinstance(figure, dict) and "value" in figure else figure
+    if isinstance(figure, dict):
+        return cast(dict[str, Any], figure).get("value", figure)
+    return figure
 
 
 def print_error(error: DepinError) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -42,7 +42,7 @@ def up(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
     if holder(home) is None:
         home.state_file.unlink(missing_ok=True)
         log = home.root / "logs" / "supervisor.out"
-        command = [sys.executable, "-m", "opendepin.network", "supervise"]
+        command = [sys.executable, "-m", "opendepin.network.supervise"]
         pid = detach([*command, "--home", str(home.root)], log)
         progress(f"starting in {home.root}")
     else:
@@ -60,7 +60,7 @@ def wait_ready(home: Home, pid: int, progress: Callable[[str], None]) -> None:
     """
     seen: set[str] = set()
     for _ in range(int(START_TIMEOUT_S / POLL_S)):
-        state = _state(home)
+        state = state_of(home)
         for name, row in state.get("services", {}).items():
             if row["state"] == "ready" and name not in seen:
                 seen.add(name)
@@ -100,7 +100,7 @@ def status(home: Home) -> dict[str, Any]:
     """
     if holder(home) is None:
         raise NotRunning(f"no network runs in {home.root}: start it with `depin up`")
-    state, addresses = _state(home), home.addresses()
+    state, addresses = state_of(home), home.addresses()
     with httpx.Client(timeout=STATUS_TIMEOUT_S, trust_env=False) as http:
         rows = {
             name: row | {"address": addresses.get(name)} | _ask(http, addresses.get(name))
@@ -121,13 +121,14 @@ def _ask(http: httpx.Client, address: str | None) -> dict[str, Any]:
         return {}
     try:
         answer = http.get(address + "/v1/status")
-        found = answer.json() if answer.status_code == httpx.codes.OK else {}
+        found: dict[str, Any] = answer.json() if answer.is_success else {}
     except (httpx.HTTPError, ValueError):
         return {}
     return {key: found[key] for key in ("counts", "latency_ms") if key in found}
 
 
-def _state(home: Home) -> dict[str, Any]:
+def state_of(home: Home) -> dict[str, Any]:
+    """Return what the supervisor last wrote of itself; empty when nothing."""
     try:
         return json.loads(home.state_file.read_text())
     except (FileNotFoundError, ValueError):
@@ -163,6 +164,8 @@ def _rows(text: bytes, trace: str | None) -> list[dict[str, Any]]:
             row = json.loads(line)
         except ValueError:
             continue
-        if isinstance(row, dict) and (trace is None or str(row.get("trace")) == trace):
-            found.append(row)
+        if isinstance(row, dict):
+            line = cast(dict[str, Any], row)
+            if trace is None or str(line.get("trace")) == trace:
+                found.append(line)
     return found

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from opendepin.network.rooms import Service, services
 
 from opendepin.network.errors import StartFailed
 from opendepin.network.home import Home, write_json
+from opendepin.network.rooms import Service, services
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.disk import Lock
 from opendepin.runtime.http import client
@@ -36,9 +36,9 @@ class Supervisor:
 
     home: Home
     settings: NetworkSettings
-    clock: Clock = field(default_factory=SystemClock)
-    prepare: Callable[[dict[str, str]], Awaitable[None]] | None = None
+    prepare: Callable[[Home, dict[str, str]], Awaitable[None]]
     """Called once Layer 1 serves and before the other services start: deploys at genesis."""
+    clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
         self._log = open_log("supervisor", self.home.log("supervisor"))
@@ -78,8 +78,8 @@ class Supervisor:
         tasks = [self._start(layer1, addresses, probe, inner)]
         try:
             await self._until_ready([layer1], stop)
-            if self.prepare is not None and not stop.is_set():
-                await self.prepare(addresses)
+            if not stop.is_set():
+                await self.prepare(self.home, addresses)
             if not stop.is_set():
                 tasks += [self._start(service, addresses, probe, inner) for service in rest]
                 await self._until_ready(rest, stop)
@@ -117,7 +117,7 @@ class Supervisor:
 
         async def ready() -> bool:
             try:
-                return (await probe.get(url)).status_code == httpx.codes.OK
+                return (await probe.get(url)).is_success
             except httpx.HTTPError:
                 return False
 
@@ -126,7 +126,7 @@ class Supervisor:
             self._since[service.name] = self.clock.now_ms()
             self._write_state(None)
 
-        command = [sys.executable, "-m", "opendepin.network", "serve", service.name]
+        command = [sys.executable, "-m", "opendepin.network", service.name]
         child = Supervised(
             service.name,
             [*command, "--home", str(self.home.root)],

@@ -1,0 +1,148 @@
+"""What must hold at the end of a demo: nothing lost, money balances, trails verify."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from opendepin.core.encodings import from_hex, to_hex
+from opendepin.core.errors import DepinError
+from opendepin.demo.accounts import Accounts, read_accounts
+from opendepin.demo.project import Fleet
+from opendepin.demo.replay import Tally
+from opendepin.network import trails
+from opendepin.network.founding import GATEWAY
+from opendepin.network.home import Home
+from opendepin.network.parts import parts
+from opendepin.runtime.clock import Clock
+from opendepin.runtime.http import client
+
+POLL_S = 1.0
+MONEY_TRIES = 5
+"""A settlement may pass while the accounts are read; then they are read again."""
+SAMPLED = 200
+"""Acknowledged messages looked up at the gateway, evenly over all."""
+
+
+@dataclass
+class Checks:
+    """The outcome of every check, and what was read on the way."""
+
+    holds: dict[str, bool] = field(default_factory=dict[str, bool])
+    why: dict[str, str] = field(default_factory=dict[str, str])
+    stats: dict[str, Any] = field(default_factory=dict[str, Any])
+    tasks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    accounts: Accounts | None = None
+
+    def note(self, name: str, holds: bool, why: str) -> None:
+        """Keep one outcome."""
+        self.holds[name], self.why[name] = holds, why
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return bool(self.holds) and all(self.holds.values())
+
+
+async def run(home: Home, fleet: Fleet, tally: Tally, clock: Clock, drain_s: float) -> Checks:
+    """Wait until what was sent is settled, or the time is over, then check."""
+    found = Checks()
+    await _drain(home, tally, clock, drain_s, found)
+    settled = [t for t in found.tasks if t["state"] == "settled"]
+    found.note("settled", bool(settled), f"{len(settled)} tasks settled")
+    await _nothing_lost(home, tally, found)
+    await _money(home, fleet, found)
+    await _trail(home, settled, found)
+    return found
+
+
+async def _drain(home: Home, tally: Tally, clock: Clock, drain_s: float, found: Checks) -> None:
+    until = clock.monotonic() + drain_s
+    api = trails.Api(home)
+    while True:
+        try:
+            found.stats = api.get("/stats")
+            found.tasks = api.get("/tasks", limit=500)["items"]
+        except DepinError as error:
+            found.why["drain"] = str(error)
+        proven = found.stats.get("proven", {}).get("value") or 0
+        if proven >= len(tally.acknowledged) or clock.monotonic() > until:
+            return
+        await clock.sleep(POLL_S)
+
+
+async def _nothing_lost(home: Home, tally: Tally, found: Checks) -> None:
+    """Ask the gateway for acknowledged messages: each is there, at its receipt's position."""
+    every = sorted(tally.acknowledged.items(), key=lambda row: row[1])
+    step = max(1, len(every) // SAMPLED)
+    lost = 0
+    async with client(home.addresses()[GATEWAY]) as http:
+        for identifier, position in every[::step]:
+            answer = await http.get(f"/v1/messages/{to_hex(identifier)}")
+            if not answer.is_success or _position(answer.json()) != position:
+                lost += 1
+    looked = len(every[::step])
+    positions = sorted(tally.acknowledged.values())
+    dense = len(set(positions)) == len(positions)
+    text = f"{lost} of {looked} looked up are missing; positions differ: {dense}"
+    found.note("nothing-lost", lost == 0 and dense and looked > 0, text)
+
+
+def _position(answer: dict[str, Any]) -> int | None:
+    receipt = answer.get("receipt", answer)
+    return receipt.get("position")
+
+
+async def _money(home: Home, fleet: Fleet, found: Checks) -> None:
+    built = await parts(home, "cli", ("Escrow", "Burner", "Issuance", "Settlement"))
+    tasks = [from_hex(task["task"], 32) for task in found.tasks]
+    try:
+        for _ in range(MONEY_TRIES):
+            accounts = found.accounts = await read_accounts(built, fleet.project, tasks)
+            found.note("money", accounts.balanced, accounts.text())
+            if accounts.balanced:
+                return
+            await built.clock.sleep(POLL_S)
+    except DepinError as error:
+        found.note("money", False, str(error))
+    finally:
+        await built.close()
+
+
+async def _trail(home: Home, settled: list[dict[str, Any]], found: Checks) -> None:
+    """Verify a sampled message to L1; a copy with one altered byte must fail."""
+    try:
+        message = _settled_message(home, settled)
+        bundle = trails.fetch_bundle(home, message)
+        trusted = trails.trusted_block_hash(home, bundle)
+        anchor = await trails.anchor(home.genesis_file, trusted)
+        report = await trails.verify(bundle, anchor)
+        failed = ", ".join(f"{step.name}: {step.why}" for step in report.failed)
+        absent = [step.name for step in report.steps if step.outcome.value == "absent"]
+        found.note("verify", report.settled, failed or f"{message}; absent: {absent}")
+        altered = await trails.verify(_altered(bundle), anchor)
+        names = ", ".join(step.name for step in altered.failed)
+        found.note("verify-altered", not altered.ok, f"one byte altered fails: {names}")
+    except DepinError as error:
+        found.note("verify", False, f"{error.code}: {error}")
+
+
+def _settled_message(home: Home, settled: list[dict[str, Any]]) -> str:
+    api = trails.Api(home)
+    devices = api.get("/devices", limit=100)["items"]
+    for device in devices:
+        rows = api.get(f"/devices/{device['device']}/readings", limit=100)["items"]
+        for row in rows:
+            if row.get("stage") == "settled":
+                return str(row["message_id"])
+    raise trails.HomeRefused(f"no settled message among {len(settled)} tasks", code="not-there")
+
+
+def _altered(bundle: bytes) -> bytes:
+    """Flip one bit in the middle of the message's signed payload."""
+    value = json.loads(bundle)
+    raw = bytearray(from_hex(value["message"]["raw"]))
+    raw[len(raw) // 2] ^= 1
+    value["message"]["raw"] = to_hex(bytes(raw))
+    return json.dumps(value).encode()

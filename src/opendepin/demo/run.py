@@ -1,0 +1,139 @@
+"""The demo from start to report: a network comes up, stations report, proofs settle and pay.
+
+In: a home and how long. Out: a `Report` (`demo.json`) whose `ok` says whether every check holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from opendepin.core.errors import DepinError
+from opendepin.demo import checks
+from opendepin.demo.project import FULL_CAPACITY, NOTICE, set_up
+from opendepin.demo.replay import Replay, Tally
+from opendepin.demo.report import Report, build_report
+from opendepin.network.builders.explorer import NOTICE_FILE
+from opendepin.network.control import POLL_S, holder, state_of
+from opendepin.network.errors import HomeRefused, StartFailed
+from opendepin.network.home import Home
+from opendepin.runtime import settings
+from opendepin.runtime.clock import Clock, SystemClock
+from opendepin.runtime.processes import Child, spawn
+from opendepin.runtime.service import Stop
+
+READY_TIMEOUT_S = 180.0
+DRAIN_S = 45.0
+"""Longest wait, after the last reading, for what was sent to be settled before the checks."""
+
+Progress = Callable[[str], None]
+Watch = Callable[[Tally, Stop], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a demo run shall do."""
+
+    home: Home
+    seconds: float | None
+    """Length from the first reading on; None: until the stop."""
+    day_s: float = 4.0
+    """Seconds that a recorded day takes."""
+    capacity: int = FULL_CAPACITY
+
+
+async def start(home: Home, progress: Progress, clock: Clock) -> Child | None:
+    """Start the network as a child of this process; None when one runs in this home already.
+
+    Raises:
+        StartFailed: it did not come up; the text names the log.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    settings.write_default(home.settings)
+    settings.load(home.settings)
+    (home.root / NOTICE_FILE).write_text(NOTICE + "\n", encoding="utf-8")
+    if holder(home) is not None:
+        progress("a network runs here already: going on with it")
+        return None
+    home.state_file.unlink(missing_ok=True)
+    log = home.root / "logs" / "supervisor.out"
+    command = [sys.executable, "-m", "opendepin.network.supervise", "--home", str(home.root)]
+    child = await spawn("supervisor", command, log_file=log)
+    seen: set[str] = set()
+    until = clock.monotonic() + READY_TIMEOUT_S
+    while (state := state_of(home)).get("phase") != "ready":
+        for name, row in state.get("services", {}).items():
+            if row["state"] == "ready" and name not in seen:
+                seen.add(name)
+                progress(f"✓ {name}")
+        if child.returncode is not None or clock.monotonic() > until:
+            await child.stop()
+            raise StartFailed(f"the network did not come up; see {log}")
+        await clock.sleep(POLL_S)
+    return child
+
+
+async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Report:
+    """Run the demo until its time is over or the stop, check everything, and report.
+
+    Raises:
+        StartFailed: the network did not come up.
+    """
+    clock = SystemClock()
+    began = clock.monotonic()
+    child = await start(plan.home, progress, clock)
+    try:
+        progress(f"page     {plan.home.addresses()['explorer']}")
+        fleet = await set_up(plan.home, progress, plan.capacity)
+        replay = Replay(plan.home, fleet, clock)
+        progress(f"ready    {clock.monotonic() - began:.0f} s after the start; stations report")
+        await _replay(plan, replay, watch, stop)
+        found = await checks.run(plan.home, fleet, replay.tally, clock, DRAIN_S)
+        return build_report(plan.home, replay.tally, found, clock.monotonic() - began)
+    finally:
+        if child is not None:
+            await child.stop(60.0)
+
+
+async def _replay(plan: Plan, replay: Replay, watch: Watch, stop: Stop) -> None:
+    """Replay and show until the plan's time is over, the records end, or the stop."""
+    inner = Stop()
+    tasks = [
+        asyncio.ensure_future(replay.run(inner, plan.day_s)),
+        asyncio.ensure_future(watch(replay.tally, inner)),
+        asyncio.ensure_future(stop.wait()),
+    ]
+    try:
+        done, _ = await asyncio.wait(
+            tasks, timeout=plan.seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        inner.set()
+        tasks[2].cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, DepinError):
+            raise outcome
+        if isinstance(outcome, Exception) and tasks[0] in done:
+            raise outcome
+
+
+def fresh_home(base: Path) -> Path:
+    """Return an empty home for a demo beside the default network's; the last demo's is removed.
+
+    Raises:
+        HomeRefused: the last demo still runs.
+    """
+    home = Home(base.parent / "demo")
+    if holder(home) is not None:
+        raise HomeRefused(
+            f"a demo runs in {home.root}: stop it, or go on with it by --home {home.root}",
+            code="home-in-use",
+        )
+    if home.settings.exists():
+        shutil.rmtree(home.root)
+    return home.root

@@ -1,0 +1,1 @@
+"""The composition root: builds a network from settings and picks every adapter."""

@@ -1,0 +1,1 @@
+"""One builder per service: picks adapters, injects ports, runs until the stop."""

@@ -1,0 +1,143 @@
+"""Builds the `explorer` service: indexer, API and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from opendepin.explorer.adapters.sqlite import SqliteStore
+from opendepin.explorer.app import build_app
+from opendepin.explorer.assets.build import default_folder
+from opendepin.explorer.assets.serving import Assets
+from opendepin.explorer.errors import SourceAway, SourceDisagrees
+from opendepin.explorer.indexer import Indexer
+from opendepin.explorer.live import Live
+from opendepin.explorer.ports import Sources
+from opendepin.explorer.sheets import NetworkSheet, ProjectSheet
+from opendepin.explorer.site import Site
+from opendepin.network.builders.explorer_sources import (
+    BodySource,
+    FeedSource,
+    L1Source,
+    ProofSource,
+    ServiceSource,
+)
+from opendepin.network.builders.running import run_together
+from opendepin.network.home import Home
+from opendepin.network.labels import labels
+from opendepin.network.parts import Parts, parts
+from opendepin.network.projects import ProjectFolder
+from opendepin.network.rooms import GATEWAY
+from opendepin.runtime.http import serve
+from opendepin.runtime.net import LOOPBACK
+from opendepin.runtime.service import Stop, ready
+from opendepin.verify import layer1
+
+CONTRACTS = (
+    "Burner",
+    "Issuance",
+    "Projects",
+    "Devices",
+    "Operators",
+    "Attesters",
+    "BatchInbox",
+    "Programs",
+    "Escrow",
+    "Settlement",
+    "CleanAirCover",
+)
+POLL_S = 0.5
+NOTICE_FILE = "notice.txt"
+"""One sentence on replayed or simulated input, written by whoever replays it."""
+
+
+class Sheets(Mapping[int, ProjectSheet]):
+    """The projects' sheets, found as their files come."""
+
+    def __init__(self, folder: ProjectFolder) -> None:
+        self._folder = folder
+        self._sheets: dict[int, ProjectSheet] = {}
+
+    def __getitem__(self, project: int) -> ProjectSheet:
+        found = self._sheets.get(project)
+        if found is None:
+            file = self._folder.find(project)
+            if file is None:
+                raise KeyError(project)
+            found = self._sheets[project] = file.sheet()
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([file.project for file in self._folder.all()])
+
+    def __len__(self) -> int:
+        return len(self._folder.all())
+
+
+def network_sheet(built: Parts) -> NetworkSheet:
+    """Return the public part of the trust anchor."""
+    genesis, compiled = built.genesis, built.compiled
+    tasks = layer1.task_layout(compiled["Settlement"].layout)
+    layout = {
+        "Devices.history": compiled["Devices"].layout["history"]["slot"],
+        "BatchInbox.header_hash": compiled["BatchInbox"].layout["header_hash"]["slot"],
+        "BatchInbox.segment_hash": compiled["BatchInbox"].layout["segment_hash"]["slot"],
+        "Settlement.tasks": tasks["tasks"]["slot"],
+    }
+    notice = built.home.root / NOTICE_FILE
+    return NetworkSheet(
+        network_id=genesis.network_id,
+        chain_id=genesis.chain_id,
+        genesis_hash=genesis.genesis_hash,
+        contracts={name: deployed.address for name, deployed in genesis.contracts.items()},
+        sequencer=genesis.sequencer,
+        attesters=genesis.attesters,
+        threshold=genesis.threshold,
+        gateways=genesis.gateways,
+        labels=tuple(labels(built.settings)),
+        name=built.settings.network.name,
+        layout=layout,
+        notice=notice.read_text(encoding="utf-8").strip() if notice.exists() else "",
+    )
+
+
+async def run(home: Home, service: str, stop: Stop) -> None:
+    """Index and serve pages until the stop."""
+    built = await parts(home, service, CONTRACTS)
+    store = SqliteStore(_index(home))
+    network, sheets = network_sheet(built), Sheets(built.projects)
+    live, proofs, services = Live(built.clock.now_ms()), ProofSource(built), ServiceSource(built)
+    feeds = {built.genesis.gateways[0]: FeedSource(built.http, built.addresses[GATEWAY])}
+    sources = Sources(L1Source(built), BodySource(built), feeds, proofs, services)
+    indexer = Indexer(store, sources, network, sheets, live)
+    site = Site(store, network, sheets, live, built.clock, proofs, services)
+    assets = Assets(default_folder())
+
+    async def index(inner: Stop) -> None:
+        while not inner.is_set():
+            busy = False
+            try:
+                busy = await indexer.round()
+            except SourceAway as error:
+                built.log.warning("source away", code=error.code, text=str(error))
+            except SourceDisagrees as error:
+                built.log.error("source disagrees", code=error.code, text=str(error))
+            await inner.sleep(0 if busy else POLL_S)
+
+    async def face(inner: Stop) -> None:
+        app = build_app(site, assets)
+        await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)  # pyright: ignore[reportArgumentType]
+
+    try:
+        await run_together(stop, index, face)
+    finally:
+        await built.close()
+        assets.close()
+
+
+def _index(home: Home) -> Path:
+    return home.room("explorer") / "index.sqlite"
+
+
+def _told(port: int) -> None:
+    ready(f"http://{LOOPBACK}:{port}")

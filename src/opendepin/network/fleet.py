@@ -1,0 +1,222 @@
+"""What an owner does with devices of a home: register, send, simulate, suspend, rotate, revoke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from opendepin.core.encodings import from_hex, to_hex
+from opendepin.core.errors import EncodingRejected
+from opendepin.core.identity import Status
+from opendepin.core.keys import Key
+from opendepin.core.schema import OBSERVED
+from opendepin.network.errors import HomeRefused
+from opendepin.network.founding import FAUCET, GATEWAY
+from opendepin.network.home import Home, read_json, write_json
+from opendepin.network.projects import ProjectFile, ProjectFolder
+from opendepin.network.registering import Registration, registrar
+from opendepin.runtime.chance import SystemChance
+from opendepin.runtime.clock import SystemClock
+from opendepin.runtime.http import client
+from opendepin.sdk import Device, Outbox, Sender
+from opendepin.sdk.adapters.http import HttpNet
+from opendepin.sdk.adapters.system import FileStore
+from opendepin.sdk.adapters.system import SystemClock as DeviceClock
+
+OWNER = "owner"
+"""Name of the key that owns the devices made by `depin device new`."""
+
+STEP_SHARE = 50
+"""A simulated reading moves by at most 1/50 of the schema's range."""
+
+
+def _book(home: Home) -> Path:
+    return home.root / "devices" / "book.json"
+
+
+def _read_book(home: Home) -> dict[str, dict[str, Any]]:
+    return read_json(_book(home), "no devices") if _book(home).exists() else {}
+
+
+def keep(home: Home, name: str, device: Key, owner_name: str, project: int, index: int) -> None:
+    """Note a registered device of this home under a local name."""
+    book = _read_book(home)
+    book[name] = {
+        "device": to_hex(device.address),
+        "key": f"device-{name}",
+        "owner": owner_name,
+        "project": project,
+        "index": index,
+    }
+    write_json(_book(home), book)
+
+
+def _entry(home: Home, device: str) -> tuple[str, dict[str, Any]]:
+    book = _read_book(home)
+    if device in book:
+        return device, book[device]
+    for name, row in book.items():
+        if row["device"] == device:
+            return name, row
+    raise HomeRefused(
+        f"the key of device {device[:60]!r} is not in this home: make one with `depin device new`",
+        code="device-unknown-here",
+    )
+
+
+def device_id(home: Home, device: str) -> str:
+    """Return a device's id, given the id or its local name.
+
+    Raises:
+        HomeRefused: neither.
+    """
+    try:
+        return to_hex(from_hex(device, 20))
+    except EncodingRejected:
+        return str(_entry(home, device)[1]["device"])
+
+
+async def new(home: Home, name: str, project: int) -> dict[str, Any]:
+    """Make a key, register the device, note it.
+
+    Raises:
+        HomeRefused: the name is taken, or the project is not served here.
+    """
+    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+        raise HomeRefused(f"{name[:60]!r} is no name: letters, digits, - and _", code="device-name")
+    if name in _read_book(home):
+        raise HomeRefused(
+            f"there is a device {name} already: take another name", code="device-name"
+        )
+    if ProjectFolder(home).find(project) is None:
+        known = ", ".join(map(str, home.projects())) or "none yet: `depin demo` makes one"
+        raise HomeRefused(f"no project {project} is served here; there are {known}", code="project")
+    chance = SystemChance()
+    owner, device = home.key(OWNER, chance), home.key(f"device-{name}", chance)
+    async with registrar(home, FAUCET) as office:
+        (registered,) = await office.register_devices(project, [Registration(device, owner)])
+        index = await office.index_of(device.address)
+    keep(home, name, device, OWNER, project, index)
+    return {
+        "device": to_hex(device.address),
+        "name": name,
+        "project": project,
+        "index": index,
+        "block": registered[1].block,
+    }
+
+
+async def set_status(home: Home, device: str, status: Status) -> dict[str, Any]:
+    """Suspend, resume or revoke a device of this home."""
+    _, row = _entry(home, device)
+    identifier = from_hex(row["device"], 20)
+    async with registrar(home, FAUCET) as office:
+        outcome = await office.set_status(identifier, status, home.key(row["owner"]))
+    return {"device": row["device"], "status": status.name.lower(), "block": outcome.block}
+
+
+async def rotate_key(home: Home, device: str) -> dict[str, Any]:
+    """Draw a new key for a device of this home and register it."""
+    name, row = _entry(home, device)
+    number = len(home.key_names(f"device-{name}"))
+    fresh = f"device-{name}.{number}"
+    key = home.key(fresh, SystemChance())
+    async with registrar(home, FAUCET) as office:
+        outcome = await office.rotate(from_hex(row["device"], 20), home.key(row["owner"]), key)
+    book = _read_book(home)
+    book[name]["key"] = fresh
+    write_json(_book(home), book)
+    return {"device": row["device"], "key": to_hex(key.address), "block": outcome.block}
+
+
+class Station:
+    """One device of this home, ready to sign and send."""
+
+    def __init__(self, home: Home, name: str, row: dict[str, Any], network_id: bytes) -> None:
+        folder = home.root / "devices" / name
+        self.file = _project(home, int(row["project"]))
+        store = FileStore(folder)
+        identifier = from_hex(row["device"], 20)
+        key = home.key(str(row["key"]))
+        self.device = Device(
+            key, network_id, self.file.project, store, DeviceClock(), device_id=identifier
+        )
+        self.outbox = Outbox(self.device, store)
+
+
+def _project(home: Home, project: int) -> ProjectFile:
+    found = ProjectFolder(home).find(project)
+    if found is None:
+        raise HomeRefused(f"no project {project} is served here", code="project")
+    return found
+
+
+def network_id_of(home: Home) -> bytes:
+    """Return the id of this home's network."""
+    return from_hex(home.genesis()["network_id"], 32)
+
+
+async def send(home: Home, device: str, value: int, observed_s: int | None) -> dict[str, Any]:
+    """Sign and send one reading; return its receipt, checked.
+
+    Raises:
+        GatewayRefused, GatewayAway, ReceiptWrong: see `sdk.sender`.
+        SchemaRejected: the reading is outside the schema.
+    """
+    rows = await _send(home, device, [(observed_s, value)], 0.0, None)
+    return rows[0]
+
+
+async def simulate(
+    home: Home,
+    device: str,
+    count: int,
+    every_s: float,
+    progress: Callable[[dict[str, Any]], None],
+) -> list[dict[str, Any]]:
+    """Send a random walk of readings."""
+    _, row = _entry(home, device)
+    manifest = _project(home, int(row["project"])).manifest.value()
+    field = next(f for f in manifest.schema.fields if f.key == manifest.value_field)
+    chance, value = SystemChance(), (field.minimum + field.maximum) // 10
+    step = max(1, (field.maximum - field.minimum) // STEP_SHARE // 10)
+    readings: list[tuple[int | None, int]] = []
+    for _ in range(count):
+        value += chance.below(2 * step + 1) - step
+        value = min(max(value, field.minimum), field.maximum)
+        readings.append((None, value))
+    return await _send(home, device, readings, every_s, progress)
+
+
+async def _send(
+    home: Home,
+    device: str,
+    readings: list[tuple[int | None, int]],
+    every_s: float,
+    progress: Callable[[dict[str, Any]], None] | None,
+) -> list[dict[str, Any]]:
+    name, row = _entry(home, device)
+    network = network_id_of(home)
+    station, clock = Station(home, name, row, network), SystemClock()
+    manifest = station.file.manifest.value()
+    gateway = from_hex(home.genesis()["gateways"][0], 20)
+    found: list[dict[str, Any]] = []
+    async with client() as http:
+        sender = Sender(HttpNet(http), home.addresses()[GATEWAY], gateway, network)
+        for number, (observed, value) in enumerate(readings):
+            when = clock.now_s() if observed is None else observed
+            data = manifest.schema.check({OBSERVED: when, manifest.value_field: value})
+            station.outbox.put(data)
+            for sent in await station.outbox.flush(sender):
+                line = {"value": value, "observed_s": when} | sent.receipt.to_json()
+                found.append(line)
+                if progress is not None:
+                    progress(line)
+            if number + 1 < len(readings):
+                await asyncio.sleep(every_s)
+    if not found:
+        refused = list(station.outbox.refused().values())
+        raise HomeRefused(f"the gateway refused the reading: {refused[-1]}", code="refused")
+    return found

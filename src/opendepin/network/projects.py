@@ -1,0 +1,227 @@
+"""The projects a network serves: one JSON file each, read by every service, found without a
+restart.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from opendepin.core.encodings import from_hex
+from opendepin.core.errors import Rejected
+from opendepin.core.manifest import Manifest
+from opendepin.core.readings import ProjectRules
+from opendepin.core.schema import Field, Schema
+from opendepin.explorer.sheets import Output, Place, ProjectSheet
+from opendepin.network.errors import HomeRefused
+from opendepin.network.home import Home, write_json
+from opendepin.proofs.zk.keys import VerificationKey
+from opendepin.proofs.zk.rule import Rule
+
+FORM = "opendepin/project/1"
+
+
+class ManifestForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest in JSON."""
+
+    name: str
+    version: str
+    schema: list[tuple[int, str, int, int, str, int]]
+    compute: str
+    capacity: int
+    value_field: int
+    pay_offset: int
+    pay_count: int
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> ManifestForm:
+        """Return the form of a manifest."""
+        fields = manifest.schema.fields
+        return cls(
+            name=manifest.name,
+            version=manifest.version,
+            schema=[(f.key, f.name, f.minimum, f.maximum, f.unit, f.scale) for f in fields],
+            compute=manifest.compute,
+            capacity=manifest.capacity,
+            value_field=manifest.value_field,
+            pay_offset=manifest.pay_offset,
+            pay_count=manifest.pay_count,
+        )
+
+    def value(self) -> Manifest:
+        """Return the manifest."""
+        fields = tuple(Field(k, name, lo, hi, unit, s) for k, name, lo, hi, unit, s in self.schema)
+        head = (self.name, self.version, Schema(fields), self.compute, self.capacity)
+        return Manifest(*head, self.value_field, self.pay_offset, self.pay_count)
+
+
+class PlaceForm(msgspec.Struct, frozen=True):
+    """Where a device stands; the owner consents to its being shown."""
+
+    name: str
+    longitude: float
+    latitude: float
+    region: str = ""
+    region_name: str = ""
+
+
+class OutputForm(msgspec.Struct, frozen=True):
+    """What one output means."""
+
+    figure: str
+    group: str = ""
+    device_index: int | None = None
+    unit: str = ""
+    scale: int = 0
+
+
+class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a project that stands in its file."""
+
+    form: str = FORM
+    project: int
+    title: str
+    manifest: ManifestForm
+    circuit_hash: str
+    verification_key: str
+    """Bytes of the key, 0x-hex, as `proofs.zk.keys` reads them."""
+    development: bool
+    program_id: str
+    verifier: str
+    """Address of the verifier contract."""
+    callback: str
+    """Address of the project's contract."""
+    constraints: int
+    unit_rate_wei: str
+    value_name: str = "value"
+    value_unit: str = ""
+    value_scale: int = 0
+    limit: int | None = None
+    attribution: str = ""
+    places: dict[str, PlaceForm] = {}
+    outputs: list[OutputForm] = []
+
+    @property
+    def rules(self) -> ProjectRules:
+        """What a message of the project must be."""
+        return ProjectRules.of_manifest(self.manifest.value())
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that the manifest names.
+
+        Raises:
+            HomeRefused: it cannot be imported, or is no rule.
+        """
+        module, _, name = self.manifest.compute.partition(":")
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            text = f"the rule {self.manifest.compute} cannot be imported: {error}"
+            raise HomeRefused(text, code="project-rule") from error
+        if not isinstance(found, Rule):
+            text = f"{self.manifest.compute} is no rule of opendepin.proofs.zk"
+            raise HomeRefused(text, code="project-rule")
+        return found
+
+    def sheet(self) -> ProjectSheet:
+        """Return what readers show."""
+        vk = VerificationKey(from_hex(self.verification_key))
+        return ProjectSheet(
+            project=self.project,
+            title=self.title,
+            manifest=self.manifest.value(),
+            value_name=self.value_name,
+            value_unit=self.value_unit,
+            value_scale=self.value_scale,
+            limit=self.limit,
+            places={int(i): Place(**msgspec.structs.asdict(p)) for i, p in self.places.items()},
+            outputs=tuple(Output(**msgspec.structs.asdict(o)) for o in self.outputs),
+            circuit={"constraints": self.constraints, "capacity": self.manifest.capacity},
+            hashes={"circuit": from_hex(self.circuit_hash, 32), "verification_key": vk.hash},
+            verification_key=verification_key_json(vk, development=self.development),
+            unit_rate=int(self.unit_rate_wei),
+            attribution=self.attribution,
+        )
+
+
+def verification_key_json(vk: VerificationKey, *, development: bool) -> dict[str, Any]:
+    """Return the JSON form of `docs/spec/bundle.md`: G2 coordinates as (c0, c1)."""
+
+    def two(point: tuple[int, ...]) -> list[list[str]]:
+        x1, x0, y1, y0 = (str(word) for word in point)
+        return [[x0, x1], [y0, y1]]
+
+    beta, gamma, delta = vk.g2
+    return {
+        "alpha": [str(word) for word in vk.alpha],
+        "beta": two(beta),
+        "gamma": two(gamma),
+        "delta": two(delta),
+        "ic": [[str(word) for word in point] for point in vk.inputs],
+        "development": development,
+    }
+
+
+def write_project(home: Home, file: ProjectFile) -> None:
+    """Write a project's file; services find it at the next message of the project."""
+    write_json(home.project_file(file.project), msgspec.to_builtins(file))
+
+
+def read_project(path: Path) -> ProjectFile:
+    """Read a project's file.
+
+    Raises:
+        HomeRefused: it is not of the form.
+    """
+    try:
+        found = msgspec.convert(json.loads(path.read_text(encoding="utf-8")), ProjectFile)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise HomeRefused(f"{path} is no project file: {error}", code="project-file") from error
+    if found.form != FORM:
+        raise HomeRefused(f"{path} is of form {found.form!r}, not {FORM!r}", code="project-file")
+    return found
+
+
+class ProjectFolder:
+    """All project files of a home; a new file is found when it is first asked for."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known: dict[int, ProjectFile] = {}
+
+    def find(self, project: int) -> ProjectFile | None:
+        """Return a project's file, None when there is none."""
+        found = self._known.get(project)
+        if found is None:
+            path = self._home.project_file(project)
+            if not path.exists():
+                return None
+            found = self._known[project] = read_project(path)
+        return found
+
+    def all(self) -> list[ProjectFile]:
+        """Return every project's file, by id."""
+        found = [self.find(project) for project in self._home.projects()]
+        return [file for file in found if file is not None]
+
+    def schema(self, project: int) -> Schema | None:
+        """Return a project's schema (the gateway's port)."""
+        found = self.find(project)
+        return None if found is None else found.rules.schema
+
+    def rules(self, project: int) -> ProjectRules:
+        """Return a project's rules (the port of stores and sequencer).
+
+        Raises:
+            Rejected: code `unknown-project`.
+        """
+        found = self.find(project)
+        if found is None:
+            text = f"no project {project} is served here"
+            raise Rejected(text, code="unknown-project")
+        return found.rules

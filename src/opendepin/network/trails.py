@@ -1,0 +1,136 @@
+"""Get a trail's bundle from a running network, and check one anywhere.
+
+The explorer's index is only ever a source of claims: `verify` believes the genesis file and one L1
+block hash, whatever the index says.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from opendepin.chain import artifacts
+from opendepin.core.encodings import from_hex
+from opendepin.network.errors import HomeRefused, NotRunning
+from opendepin.network.home import Home, read_json
+from opendepin.network.parts import artifact_cache, engine
+from opendepin.proofs.zk.native import holds
+from opendepin.verify import Anchor, Report, check, read_bundle
+from opendepin.verify.anchor import anchor_of_genesis
+
+PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
+DEVICE_CHARACTERS, HASH_CHARACTERS = 42, 66
+TIMEOUT_S = 60.0
+
+
+class Api:
+    """The explorer's REST API of a running network."""
+
+    def __init__(self, home: Home) -> None:
+        addresses = home.addresses()
+        if "explorer" not in addresses:
+            raise NotRunning("the explorer does not run: start the network with `depin up`")
+        self._base = addresses["explorer"] + "/api/v1"
+
+    def get(self, path: str, **parameters: str | int | None) -> Any:
+        """Return the JSON at a path.
+
+        Raises:
+            NotRunning: the explorer does not answer.
+            HomeRefused: it refuses; the code is its own.
+        """
+        chosen = {name: value for name, value in parameters.items() if value is not None}
+        try:
+            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
+                answer = http.get(self._base + path, params=chosen)
+        except httpx.HTTPError as error:
+            raise NotRunning(
+                f"the explorer does not answer ({error!r}): see `depin status`"
+            ) from error
+        if answer.is_success:
+            return answer.json()
+        try:
+            problem = answer.json()
+            code, detail = str(problem["code"]), str(problem["detail"])
+        except (ValueError, KeyError, TypeError):
+            code, detail = "explorer", f"the explorer answered {answer.status_code}"
+        raise HomeRefused(detail, code=code)
+
+
+def fetch_bundle(home: Home, identifier: str) -> bytes:
+    """Return the bundle of a message, a device (its last settled message) or a task.
+
+    Raises:
+        HomeRefused: nothing of that id is known.
+    """
+    api = Api(home)
+    if len(identifier) == DEVICE_CHARACTERS:
+        return _encode(api.get(f"/messages/{_last_message(api, identifier)}/trail"))
+    if len(identifier) != HASH_CHARACTERS:
+        raise HomeRefused(
+            f"{identifier[:80]!r} is no id: a message or task has 64 hex digits, a device 40",
+            code="id",
+        )
+    try:
+        return _encode(api.get(f"/messages/{identifier}/trail"))
+    except HomeRefused as unknown:
+        try:
+            return _encode(api.get(f"/tasks/{identifier}/trail"))
+        except HomeRefused:
+            raise unknown from None
+
+
+def _last_message(api: Api, device: str) -> str:
+    items = api.get(f"/devices/{device}/readings", limit=100)["items"]
+    if not items:
+        raise HomeRefused("this device has sent nothing yet", code="not-there")
+    settled = [item for item in items if item.get("stage") == "settled"]
+    return str((settled or items)[0]["message_id"])
+
+
+def _encode(trail: Any) -> bytes:
+    return json.dumps(trail["bundle"], ensure_ascii=False).encode()
+
+
+def trusted_block_hash(home: Home, bundle: bytes) -> bytes | None:
+    """Ask this network's own L1 for the hash of the block that a bundle is proven under.
+
+    Raises:
+        NotRunning: the L1 does not answer.
+    """
+    l1 = read_bundle(bundle).l1
+    if l1 is None:
+        return None
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "eth_getBlockByNumber",
+        "params": [hex(l1.block.number), False],
+    }
+    try:
+        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
+            found = http.post(home.addresses()["l1"], json=call).json().get("result")
+    except (httpx.HTTPError, ValueError) as error:
+        raise NotRunning(f"the L1 does not answer ({error!r}): see `depin status`") from error
+    return None if found is None else from_hex(found["hash"], 32)
+
+
+async def anchor(genesis_file: Path, block_hash: bytes | None) -> Anchor:
+    """Build the anchor from a genesis file; contracts are compiled here when they are not yet."""
+    genesis = read_json(genesis_file, "there is no genesis file")
+    compiled = await artifacts.ensure(PROVEN_CONTRACTS, artifact_cache())
+    layouts = {name: artifact.layout for name, artifact in compiled.items()}
+    return anchor_of_genesis(genesis, layouts, block_hash)
+
+
+async def verify(bundle: bytes, brought: Anchor) -> Report:
+    """Check a bundle against an anchor; the pairing is checked by the native engine."""
+    running = engine()
+    try:
+        return await check(read_bundle(bundle), brought, partial(holds, running))
+    finally:
+        await running.close()
