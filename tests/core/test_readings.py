@@ -5,6 +5,7 @@ position and code.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from opendepin.core import merkle
 from opendepin.core.batch import SegmentBody, segment_leaves
-from opendepin.core.errors import Rejected
+from opendepin.core.errors import Rejected, SchemaRejected
 from opendepin.core.group import Group
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.journey import Reading
 from opendepin.core.keys import Key
-from opendepin.core.readings import ReadingRejected, check_group, check_segment
+from opendepin.core.readings import ProjectRules, ReadingRejected, check_group, check_segment
+from opendepin.core.schema import Field, Schema
 from tests.dims.availability.world import (
     GATEWAY,
     GATEWAYS,
@@ -64,6 +66,19 @@ def test_more_messages_than_the_circuit_takes_are_refused() -> None:
     assert caught.value.code == "capacity"
 
 
+def test_rules_over_which_no_proof_could_be_are_refused() -> None:
+    schema = Schema(
+        (Field(1, "observed_s", 0, 9), Field(2, "cold", -5, 5), Field(3, "big", 0, 2**64))
+    )
+    assert ProjectRules(schema, None).segment_messages == 256
+    assert ProjectRules(schema, 1, 1024).segment_messages == 256
+    assert ProjectRules(schema, 1, 64).segment_messages == 64
+    for key in (2, 3, 4):
+        with pytest.raises(SchemaRejected) as caught:
+            ProjectRules(schema, key)
+        assert caught.value.code == "value-field"
+
+
 @pytest.mark.parametrize(
     ("over", "code"),
     [
@@ -72,7 +87,7 @@ def test_more_messages_than_the_circuit_takes_are_refused() -> None:
         ({"value": -1}, "schema"),
     ],
 )
-def test_a_wrong_message_is_named_by_position_and_code(over: dict[str, object], code: str) -> None:
+def test_a_wrong_message_is_named_by_position_and_code(over: dict[str, Any], code: str) -> None:
     world = World()
     messages = [world.message(device=0), world.message(device=1, **over), world.message(device=2)]
     found = refusal(world, world.group(messages=messages))

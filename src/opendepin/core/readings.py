@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from opendepin.core import merkle, message
 from opendepin.core.batch import Segment, SegmentBody
-from opendepin.core.errors import Rejected
+from opendepin.core.encodings import UINT64_MAX
+from opendepin.core.errors import Rejected, SchemaRejected
 from opendepin.core.group import Group, GroupHeader, check_group_signature, leaf
 from opendepin.core.identity import KeyChange, key_at
 from opendepin.core.journey import Reading, Signed
@@ -47,13 +48,29 @@ class ProjectRules:
     value_field: int | None
     """Key of the field that is lane `value` of a reading; None for a project without zk program."""
     capacity: int = MAX_SEGMENT_MESSAGES
-    """Most messages in one segment: what the project's circuit takes."""
+    """Leaves of the project's field tree: what its circuit takes."""
+
+    def __post_init__(self) -> None:
+        if self.value_field is None:
+            return
+        found = [field for field in self.schema.fields if field.key == self.value_field]
+        if not found or found[0].minimum < 0 or found[0].maximum > UINT64_MAX:
+            text = f"field {self.value_field} is no field of the schema within 0..2^64-1"
+            raise SchemaRejected(text, code="value-field")
+
+    @property
+    def segment_messages(self) -> int:
+        """Most messages in one segment."""
+        return min(self.capacity, MAX_SEGMENT_MESSAGES)
 
     @classmethod
     def of_manifest(cls, manifest: Manifest) -> ProjectRules:
-        """Take the rules out of a project's manifest."""
-        capacity = min(manifest.capacity, MAX_SEGMENT_MESSAGES)
-        return cls(manifest.schema, manifest.value_field, capacity)
+        """Take the rules out of a project's manifest.
+
+        Raises:
+            SchemaRejected: code `value-field`, a reading's value could not be proven over.
+        """
+        return cls(manifest.schema, manifest.value_field, manifest.capacity)
 
 
 @dataclass(frozen=True)
@@ -162,8 +179,8 @@ def check_segment(
         ReadingRejected: see `check_group`; code `capacity` when the segment holds more than its
             circuit takes.
     """
-    if body.count > rules.capacity:
-        text = f"{body.count} messages, the project's segments take {rules.capacity}"
+    if body.count > rules.segment_messages:
+        text = f"{body.count} messages, the project's segments take {rules.segment_messages}"
         raise ReadingRejected(text, code="capacity", header=body.groups[0].header, position=None)
     return assemble(
         body, [check_group(group, gateways, rules, histories) for group in body.groups], rules

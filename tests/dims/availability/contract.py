@@ -1,4 +1,6 @@
-"""The contract of the availability port. Another code's test module gives the fixture `ground` and inherits this."""
+"""The contract of the availability port. Another code's test module gives the fixture `ground` and
+inherits this.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ ADDRESSES = [key.address for key in STORES]
 
 
 class Ground:
-    """Four running stores of one code, all at the same batch, and honest batches they have not seen."""
+    """Four running stores of one code, all at the same batch, and honest batches they have not
+    seen.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet

@@ -1,7 +1,8 @@
-"""One store as a process of its own, on the world that a file describes; started by the tests, ended by its pid.
+"""One store as a process of its own, on the world that a file describes; started by the tests,
+ended by its pid.
 
-The file is CBOR `[height, [[device, [[status, project, index, public, from_block], …]], …]]` and is read anew whenever
-the store asks how far its view of the L1 has come.
+The file is CBOR `[height, [[device, [[status, project, index, public, from_block], …]], …]]` and is
+read anew whenever the store asks how far its view of the L1 has come.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class FileIdentity:
         self._path = path
         self._histories: dict[bytes, list[KeyChange]] = {}
 
-    def height(self) -> int:
+    def identity_block(self) -> int:
         height, rows = cbor_decode(self._path.read_bytes(), 5)
         self._histories = {
             device: [KeyChange(device, Status(c[0]), *c[1:]) for c in changes]

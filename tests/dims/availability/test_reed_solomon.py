@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.dims.availability.contract import AvailabilityContract, Ground
-from tests.dims.availability.fleet import Fleet
-from tests.dims.availability.world import CODE, World
-
-
-@pytest.fixture(scope="module")
-def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    fleet = Fleet(tmp_path_factory.mktemp("stores"), World())
-    try:
-        yield Ground(fleet)
-    finally:
-        fleet.end()
-
-
-@pytest.fixture
-async def ground(grounds: Ground) -> Ground:
-    await grounds.fresh()
-    return grounds
+from tests.dims.availability.contract import AvailabilityContract
+from tests.dims.availability.world import CODE
 
 
 class TestReedSolomon(AvailabilityContract):
@@ -31,7 +13,9 @@ class TestReedSolomon(AvailabilityContract):
 
 
 def test_the_sampling_error_is_the_worst_case() -> None:
-    """With 15 of 32 chunks served nothing restores; eight samples all hit those with 15/32 · 14/31 · …"""
+    """With 15 of 32 chunks served nothing restores; eight samples all hit those with 15/32 · 14/31
+    · …
+    """
     expected = 1.0
     for i in range(8):
         expected *= (15 - i) / (32 - i)

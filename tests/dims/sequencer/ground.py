@@ -1,10 +1,13 @@
-"""What the sequencer stands on in its tests: feeds in memory, true stores in process, a model of the inbox contract."""
+"""What the sequencer stands on in its tests: feeds in memory, true stores in process, a model of
+the inbox contract.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +68,7 @@ class WorldIdentity:
     def __init__(self, world: World) -> None:
         self._world, self.final = world, 1000
 
-    def height(self) -> int:
+    def identity_block(self) -> int:
         return self.final
 
     def history(self, device: bytes) -> Sequence[KeyChange]:
@@ -155,7 +158,7 @@ class ModelInbox:
     def _attested(self, batch: Batched, marks: Sequence[bytes]) -> bool:
         signers = [keys.recover(batch.header.attest_digest(), mark) for mark in marks]
         known = {key.address for key in STORES}
-        ascending = all(a < b for a, b in zip(signers, signers[1:], strict=False))
+        ascending = all(a < b for a, b in pairwise(signers))
         return len(signers) >= THRESHOLD and ascending and set(signers) <= known
 
     def _continues(self, batch: Batched) -> bool:
@@ -225,7 +228,9 @@ class TrueStores:
 
     def close(self) -> None:
         for store in self.stores:
-            store._log.close()
+            log = store._log
+            assert isinstance(log, SegmentLog)
+            log.close()
 
 
 class SigningStores:

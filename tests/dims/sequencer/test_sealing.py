@@ -1,4 +1,6 @@
-"""Sealing: every good group is in exactly one batch, in order, within the limits; what is bad is set aside alone."""
+"""Sealing: every good group is in exactly one batch, in order, within the limits; what is bad is
+set aside alone.
+"""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Code(Protocol):
         """
         ...
 
-    def restore(self, chunks: Sequence[Chunk], data_root: bytes, data_bytes: int) -> bytes:
+    def restore(self, parts: Sequence[Chunk], data_root: bytes, data_bytes: int) -> bytes:
         """Return the body from k checked chunks, and make sure that its code is the committed one.
 
         Raises:
@@ -178,7 +178,7 @@ class ChunkFiles(Protocol):
 class Identity(Protocol):
     """The store's own view of the device registry."""
 
-    def height(self) -> int:
+    def identity_block(self) -> int:
         """Return the final L1 height up to which the view holds every change."""
         ...
 

@@ -192,7 +192,7 @@ class Store:
     async def _reach(self, block: int) -> None:
         """Wait until our view of the L1 has come to an identity block."""
         until = self._clock.monotonic() + self._config.identity_wait_s
-        while (height := self._views.identity.height()) < block:
+        while (height := self._views.identity.identity_block()) < block:
             if self._clock.monotonic() >= until:
                 text = f"identity block {block} is not final here, {height} is: send it again"
                 raise IdentityBehind(text)

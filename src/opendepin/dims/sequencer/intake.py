@@ -82,7 +82,7 @@ class Intake:
             number, data = feed.rows[0]
             try:
                 group = rules.read_group(data, self._config.network_id, feed.gateway)
-                if group.header.identity_block > self._views.identity.height():
+                if group.header.identity_block > self._views.identity.identity_block():
                     return None
                 taken = await asyncio.to_thread(self._judge, group, number, step)
             except GroupSetAside as error:
@@ -114,7 +114,7 @@ class Intake:
         views, oldest = self._views, 0
         if self._config.max_identity_age:
             bound = self._config.max_identity_age - self._config.identity_margin
-            oldest = views.identity.height() - bound
+            oldest = views.identity.identity_block() - bound
         known = (views.projects.rules, views.identity.history)
         return rules.judge(group, number, *known, step, oldest)
 

@@ -30,7 +30,7 @@ class GroupFeed(Protocol):
 class Identity(Protocol):
     """The sequencer's own view of the device registry."""
 
-    def height(self) -> int:
+    def identity_block(self) -> int:
         """Return the final L1 height up to which the view holds every change."""
         ...
 

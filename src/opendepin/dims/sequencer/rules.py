@@ -55,11 +55,13 @@ def judge(
             )
             raise GroupSetAside(text, code="identity-stale")
         rules = rules_of(header.project)
-        if header.count > rules.capacity:
-            text = f"{header.count} messages, a segment of the project takes {rules.capacity}"
+        if header.count > rules.segment_messages:
+            text = (
+                f"{header.count} messages, a segment of the project takes {rules.segment_messages}"
+            )
             raise GroupSetAside(text, code="capacity")
         checked = check_group(group, (header.gateway,), rules, histories)
-        taken = Taken(group, checked, rules.capacity, header.gateway, number)
+        taken = Taken(group, checked, rules.segment_messages, header.gateway, number)
         step.take(header, taken.sequence_numbers())
     except GroupSetAside:
         raise

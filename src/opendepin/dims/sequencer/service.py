@@ -147,7 +147,9 @@ class Sequencer:
                 await stop.sleep(self._config.retry_s)
 
     async def _sealed(self) -> bool:
-        """Seal; False when an engine failed, and then nothing was written and the groups are kept."""
+        """Seal; False when an engine failed, and then nothing was written and the groups are
+        kept.
+        """
         try:
             await self.seal()
         except PeerFault as error:
