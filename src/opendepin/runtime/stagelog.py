@@ -257,7 +257,7 @@ class SegmentLog:
                 os.fsync(self._handle)
             except OSError as second:
                 self._failed = f"{error}; then {second}"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT) and self._failed is None:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and self._failed is None:
                 raise LogFull(f"no room in {self._folder}: free some and send again") from error
             self._failed = self._failed or str(error)
             raise LogFailed(f"the disk failed under {self._folder}: {error}") from error
