@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from opendepin.chain.abi import Contract
 from opendepin.chain.client import ChainClient
 from opendepin.chain.genesis import Genesis, check_code, genesis_of_json
 from opendepin.chain.jsonrpc import Rpc
-from opendepin.chain.outbox import Outbox, OutboxConfig, OutboxStore
+from opendepin.chain.outbox import DoneCheck, Outbox, OutboxConfig, OutboxStore
 from opendepin.core.journey import Reading
 from opendepin.core.keys import Key
 from opendepin.dims.availability.adapters.reed_solomon import ReedSolomon
@@ -123,12 +123,11 @@ class Parts:
         """Return the reader of batch bodies."""
         return Retrieval(self.stores(), self.code, self.chance, self.log)
 
-    def outbox(self, name: str, key: Key) -> Outbox:
+    def outbox(self, name: str, key: Key, checks: Mapping[str, DoneCheck] | None = None) -> Outbox:
         """Return the outbox of an account; the caller runs it."""
         store = OutboxStore(self.home.room(self.service) / f"{name}.outbox")
-        return Outbox(
-            self.chain, key, store, self.clock, self.log, OutboxConfig(in_flight=IN_FLIGHT)
-        )
+        config = OutboxConfig(in_flight=IN_FLIGHT)
+        return Outbox(self.chain, key, store, self.clock, self.log, config, checks)
 
     def engine(self) -> Engine:
         """Return the proof engine of this process."""

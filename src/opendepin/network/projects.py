@@ -214,6 +214,10 @@ class ProjectFolder:
         found = self.find(project)
         return None if found is None else found.rules.schema
 
+    def capacity(self, project: int) -> int:
+        """Return how many messages a segment of a served project takes (the gateway's port)."""
+        return self.rules(project).capacity
+
     def rules(self, project: int) -> ProjectRules:
         """Return a project's rules (the port of stores and sequencer).
 

@@ -53,6 +53,9 @@ class Registry:
     def schema(self, project: int) -> Schema | None:
         return self.schemas.get(project)
 
+    def capacity(self, project: int) -> int:
+        return 256
+
 
 @dataclass
 class Node:

@@ -98,7 +98,7 @@ class Admission:
         index = forming.add(item, state, block)
         self._intake.pending_seq[item.device] = item.seq
         self._intake.waiting += 1
-        if index + 1 >= self._config.group_messages:
+        if index + 1 >= lane.limit:
             lane.close()
         return Ticket(forming, index)
 

@@ -62,7 +62,8 @@ class Intake:
             if schema is None:
                 return None
             scanner = Scanner(schema, self.config.network_id, project)
-            found = self.lanes[project] = Lane(project, schema, scanner)
+            limit = min(self.config.group_messages, self.doors.schemas.capacity(project))
+            found = self.lanes[project] = Lane(project, schema, scanner, limit)
         return found
 
     def refuse(self, forming: Forming, indices: Sequence[int], refusal: Refusal) -> None:

@@ -86,6 +86,8 @@ class Lane:
     project: int
     schema: Schema
     scanner: Scanner
+    limit: int
+    """Most messages in a group of the project."""
     forming: Forming | None = None
     closed: list[Forming] = field(default_factory=list[Forming])
     """Full groups, in order, that wait for the commit."""

@@ -38,3 +38,9 @@ class Schemas(Protocol):
         changes.
         """
         ...
+
+    def capacity(self, project: int) -> int:
+        """Return how many messages a segment of the project takes; a larger group would fit no
+        batch.
+        """
+        ...

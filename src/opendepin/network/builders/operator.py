@@ -1,0 +1,170 @@
+"""Builds one `operator` service: compute and settlement under one account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from opendepin.chain.follower import Follower
+from opendepin.chain.outbox import Intent
+from opendepin.core.batch import BatchHeader, Segment
+from opendepin.core.encodings import from_hex
+from opendepin.core.errors import DepinError, PeerFault, Rejected
+from opendepin.core.units import wei
+from opendepin.dims.availability.client import StoreClient
+from opendepin.dims.availability.ports import Held
+from opendepin.dims.compute.client import AssignmentsOnChain
+from opendepin.dims.compute.config import ComputeConfig
+from opendepin.dims.compute.ports import Prepared
+from opendepin.dims.compute.service import Compute
+from opendepin.dims.settlement.client import Book, ContractsOnChain
+from opendepin.dims.settlement.config import SettlementConfig
+from opendepin.dims.settlement.service import Settlement
+from opendepin.dims.settlement.view import View
+from opendepin.network.builders.running import run_together
+from opendepin.network.home import Home
+from opendepin.network.parts import Parts, keys_folder, parts
+from opendepin.proofs.workplace import Workplace
+from opendepin.proofs.zk.kind import ZkKind, open_zk
+from opendepin.runtime.http import Request, Response, Router, json_response, serve
+from opendepin.runtime.net import LOOPBACK
+from opendepin.runtime.service import Stop, ready
+
+CONTRACTS = ("Devices", "Projects", "BatchInbox", "Programs", "Escrow", "Operators", "Settlement")
+JOIN = "join"
+
+
+class Batches:
+    """Headers and segments of accepted batches, from any store; whoever asks checks them."""
+
+    def __init__(self, stores: Sequence[StoreClient]) -> None:
+        self._stores = stores
+
+    async def header(self, batch: int) -> BatchHeader:
+        """Return a batch's header."""
+        return (await self._held(batch)).header
+
+    async def segments(self, batch: int) -> Sequence[Segment]:
+        """Return a batch's segments."""
+        return (await self._held(batch)).segments
+
+    async def _held(self, batch: int) -> Held:
+        for store in self._stores:
+            try:
+                return await store.batch(batch)
+            except DepinError:  # away, or not attested there: ask the next
+                continue
+        raise PeerFault(f"no store gives batch {batch} now")
+
+
+class Programs:
+    """The programs of the home's projects, each with its keys and an engine of its own."""
+
+    def __init__(self, built: Parts) -> None:
+        self._parts = built
+        self._open: dict[bytes, ZkKind] = {}
+        self._turn = asyncio.Lock()
+
+    async def program(self, project: int, program_id: bytes) -> Prepared:
+        """Return a project's program version, opened once.
+
+        Raises:
+            Rejected: code `unknown-program`.
+        """
+        file = self._parts.projects.find(project)
+        if file is None or from_hex(file.program_id, 32) != program_id:
+            text = f"program 0x{program_id.hex()} of project {project} is not installed here"
+            raise Rejected(text, code="unknown-program")
+        async with self._turn:
+            kind = self._open.get(program_id)
+            if kind is None:
+                local = self._parts.settings.network.local
+                place = Workplace(keys_folder(), local)
+                kind = await open_zk(file.manifest.compute, file.manifest.capacity, place)
+                self._open[program_id] = kind
+        return Prepared(file.rules, kind)
+
+    async def close(self) -> None:
+        """End the engines."""
+        for kind in self._open.values():
+            await kind.close()
+
+
+async def run(home: Home, service: str, stop: Stop) -> None:
+    """Prove and settle until the stop."""
+    built = await parts(home, service, CONTRACTS)
+    key, identity, stores = built.key(), built.identity(), built.stores()
+    settlement, inbox = built.contract("Settlement"), built.contract("BatchInbox")
+    names = ("Programs", "Escrow", "Operators", "Devices")
+    book = Book(settlement, inbox, *(built.contract(name) for name in names))
+    contracts = ContractsOnChain(built.chain, book)
+    outbox = built.outbox(service, key, contracts.checks())
+    view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
+    assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
+    ambient = {"clock": built.clock, "counters": built.counters, "log": built.log}
+    settling = Settlement(
+        SettlementConfig(key.address, built.settings.compute.draw_delay),
+        view=view,
+        contracts=contracts,
+        segments=batches,
+        outbox=outbox,
+        **ambient,
+    )
+    computing = Compute(
+        ComputeConfig(
+            built.genesis.network_id,
+            settlement.address,
+            key.address,
+            frozenset(built.genesis.gateways),
+        ),
+        assignments=assignments,
+        headers=batches,
+        bodies=built.retrieval(),
+        identity=identity,
+        programs=programs,
+        results=settling,
+        **ambient,
+    )
+    followers = [
+        Follower(built.chain, [settlement.address], assignments, built.clock, built.log),
+        Follower(built.chain, [settlement.address, inbox.address], view, built.clock, built.log),
+    ]
+
+    async def join(inner: Stop) -> None:
+        operators = built.contract("Operators")
+        bond = wei(built.settings.compute.bond)
+        await outbox.settle(Intent(JOIN, operators.address, operators.data(JOIN), bond))
+        built.log.info("bonded", operator=key.address)
+        await inner.wait()
+
+    async def face(inner: Stop) -> None:
+        app = _face(built, computing, settling)
+        await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)
+
+    running = [identity.run, outbox.run, *(f.run for f in followers), settling.run, computing.run]
+    try:
+        await run_together(stop, *running, join, face)
+    finally:
+        await programs.close()
+        await built.close()
+
+
+def _face(built: Parts, computing: Compute, settling: Settlement) -> Router:
+    def on_error(path: str, error: BaseException) -> None:
+        built.log.error("request failed", path=path, error=repr(error))
+
+    async def status(_request: Request) -> Response:
+        extra = computing.status() | settling.status()
+        return json_response(built.counters.status_json(**extra))
+
+    async def health(_request: Request) -> Response:
+        return json_response({"ok": True})
+
+    app = Router(on_error)
+    app.route("GET", "/v1/status", status)
+    app.route("GET", "/healthz", health)
+    return app
+
+
+def _told(port: int) -> None:
+    ready(f"http://{LOOPBACK}:{port}")
