@@ -7,6 +7,7 @@ from typing import Any
 import boa
 import pytest
 
+from opendepin.chain.storage import map_slot
 from opendepin.core import identity
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.keys import Key, N
@@ -201,13 +202,16 @@ def test_indices_run_per_project(registry: Registry, projects: Any) -> None:
 
 
 def test_the_last_index_is_below_the_limit(registry: Registry) -> None:
-    call = registry.registration(OWNER, DEVICE)
-    registry.contract.eval("self.device_count[1] = 1048576")
+    contract, call = registry.contract, registry.registration(OWNER, DEVICE)
+    layout = contract.compiler_data.storage_layout["storage_layout"]
+    counter = map_slot(layout["device_count"]["slot"], 1)
+    boa.env.set_storage(contract.address, counter, 1 << 20)
     with boa.reverts("project is full"):
         registry.send("register", call, value=world.FEE)
-    registry.contract.eval("self.device_count[1] = 1048575")
+    boa.env.set_storage(contract.address, counter, (1 << 20) - 1)
     registry.send("register", call, value=world.FEE)
-    assert registry.contract.device(TOKEN).index == (1 << 20) - 1
+    assert contract.device(TOKEN).index == (1 << 20) - 1
+    assert contract.device_count(1) == 1 << 20
 
 
 def test_rotates_and_keeps_the_rest(registry: Registry, device: bytes) -> None:
