@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Controller, Response, get
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from opendepin.core.encodings import to_hex
@@ -21,6 +21,11 @@ from opendepin.explorer.store import Row
 STATUSES = {"active": Status.ACTIVE, "suspended": Status.SUSPENDED, "revoked": Status.REVOKED}
 TASK_STATES = ("open", "assigned", "settled", "recalled")
 COVERS_SHOWN = 200
+
+StateParameter = Annotated[str | None, QueryParameter(name="state")]
+"""A task's state; the framework keeps the bare name `state` for itself."""
+
+LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 
 
 def _choice(name: str, value: str | None, allowed: tuple[str, ...]) -> str | None:
@@ -225,7 +230,7 @@ class Api(Controller):
         site: Site,
         cursor: str | None = None,
         limit: str | None = None,
-        task_state: str | None = Parameter(query="state", default=None),
+        task_state: StateParameter = None,
     ) -> dict[str, Any]:
         """Return tasks, newest first."""
         page = page_of("tasks", 2, cursor, limit)
@@ -278,7 +283,7 @@ class Api(Controller):
     async def events(
         self,
         site: Site,
-        last_event_id: str | None = Parameter(header="Last-Event-ID", default=None),
+        last_event_id: LastEventId = None,
     ) -> Stream:
         """Stream live events (`text/event-stream`); `Last-Event-ID` gets what was missed."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -14,6 +14,7 @@ from opendepin.explorer import stats, trail, views, words
 from opendepin.explorer.api import (
     STATUSES,
     TASK_STATES,
+    StateParameter,
     find_batch,
     find_device,
     find_message,
@@ -166,7 +167,7 @@ class Pages(Controller):
         )
 
     @get("/tasks", sync_to_thread=True)
-    def tasks(self, site: Site, cursor: str | None = None, task_state: str = "") -> Template:
+    def tasks(self, site: Site, cursor: str | None = None, task_state: StateParameter = None) -> Template:
         """All tasks."""
         page = page_of("tasks", 2, cursor, "50")
         if task_state and task_state not in TASK_STATES:
@@ -178,7 +179,7 @@ class Pages(Controller):
             "Tasks",
             tasks=[views.task_view(site, row) for row in rows],
             next_cursor=_next("tasks", rows, page.limit, "batch", "segment"),
-            task_state=task_state,
+            task_state=task_state or "",
             stats=stats.stats(site),
         )
 
