@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from opendepin.core.journey import Reading
-from opendepin.proofs.errors import RuleBroken
+from opendepin.core.statement import evaluation
+from opendepin.proofs.errors import ReadingsRejected, RuleBroken
 from opendepin.proofs.zk import language as zk
 from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.constraints import ConstraintMachine, traced
 from opendepin.proofs.zk.integers import IntegerMachine, outputs
 from opendepin.proofs.zk.machine import Machine
 from opendepin.proofs.zk.rule import MAX_CAPACITY, Rule
+from opendepin.proofs.zk.solver import solve, violation
 from opendepin.proofs.zk.trace import Trace
 
 MACHINES: dict[str, Callable[[], Machine]] = {
@@ -126,6 +128,27 @@ def test_a_value_of_another_machine_is_refused() -> None:
 
     with pytest.raises(RuleBroken, match="another machine"):
         outputs(Rule("r", 2, compute), [Reading(0, 0, 0, 0)])
+
+
+def test_a_place_needs_the_range_it_was_given() -> None:
+    """Ranged twice, to few bits and to many: each range keeps bits of its own."""
+
+    def compute(reading: zk.Reading) -> Sequence[zk.Output]:
+        many = zk.ranged(reading.value, 20)
+        zk.ranged(reading.value, 3)
+        return zk.counts(zk.one_hot(many, 100, gate=reading.present))
+
+    rule = Rule("r", 2, compute)
+    assembled = assemble(rule)
+    readings = [Reading(0, 0, 0, 7), Reading(0, 0, 0, 6)]
+    wires = solve(assembled.circuit, assembled.given(readings), {"statement": 3})
+    assert violation(assembled.circuit, wires) is None
+    assert wires[2] == evaluation(outputs(rule, readings), 3)
+    beyond = [Reading(0, 0, 0, 8)]
+    with pytest.raises(ReadingsRejected):
+        outputs(rule, beyond)
+    wires = solve(assembled.circuit, assembled.given(beyond), {"statement": 3})
+    assert violation(assembled.circuit, wires) is not None
 
 
 def test_the_same_rule_is_the_same_circuit() -> None:

@@ -25,7 +25,7 @@ class ConstraintMachine:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self._bits: dict[tuple[tuple[int, int], ...], list[Linear]] = {}
+        self._bits: dict[tuple[int, tuple[tuple[int, int], ...]], list[Linear]] = {}
         self.states: list[Linear] = []
         """What each chained state is before this reading."""
         self.after: list[Linear] = []
@@ -40,7 +40,7 @@ class ConstraintMachine:
         if not 0 < bits <= gadgets.MAX_RANGE_BITS:
             raise RuleBroken(f"a range has 1..{gadgets.MAX_RANGE_BITS} bits, not {bits}")
         expression = Linear.of(value)
-        self._bits[_key(expression)] = gadgets.bits(self.trace, expression, bits)
+        self._bits[_key(expression, bits)] = gadgets.bits(self.trace, expression, bits)
         return value
 
     def less_than(self, left: Handle, right: Handle, bits: int) -> Handle:
@@ -54,7 +54,9 @@ class ConstraintMachine:
     def one_hot(self, index: Handle, bits: int, size: int, gate: Handle) -> list[Handle]:
         """Return `size` bits, number index holding the gate."""
         expression = Linear.of(index)
-        places = self._bits.get(_key(expression)) or gadgets.bits(self.trace, expression, bits)
+        places = self._bits.get(_key(expression, bits)) or gadgets.bits(
+            self.trace, expression, bits
+        )
         return [*gadgets.one_hot(self.trace, places, size, Linear.of(gate))]
 
     def poseidon(self, *inputs: Handle) -> Handle:
@@ -147,5 +149,5 @@ def _offer(
     return tuple(terms)
 
 
-def _key(expression: Linear) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted(expression.terms.items()))
+def _key(expression: Linear, bits: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+    return bits, tuple(sorted(expression.terms.items()))
