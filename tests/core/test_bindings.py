@@ -147,6 +147,22 @@ def test_a_receipt_file_without_a_field_is_refused(field: str) -> None:
         receipt_of_json(value)
 
 
+@pytest.mark.parametrize(
+    "field", ["project", "first", "count", "identity_block", "include_by_block", "position"]
+)
+@pytest.mark.parametrize("odd", ["1", 1.0, True, None, -1, 1 << 60, [1]])
+def test_a_receipt_file_with_an_odd_number_is_refused(field: str, odd: Any) -> None:
+    with pytest.raises(EncodingRejected):
+        receipt_of_json(receipt().to_json() | {field: odd})
+
+
+def test_a_group_whose_positions_overflow_is_refused() -> None:
+    fields = [7, GATEWAY.address, (1 << 64) - 2, 1, 40, 100, bytes(32), bytes(65), [b"m"]]
+    assert group.group_of_fields(fields, bytes(32)).header.first == (1 << 64) - 2
+    with pytest.raises(EncodingRejected, match="positions"):
+        group.group_of_fields([*fields[:2], (1 << 64) - 1, *fields[3:]], bytes(32))
+
+
 def make_group(first: int, count: int, gateway: Key = GATEWAY, project: int = 7) -> group.Group:
     messages = tuple(bytes([first + i]) * 10 for i in range(count))
     leaves = [group.leaf(first + i, 40 + first, bytes(32)) for i in range(count)]

@@ -1,4 +1,4 @@
-"""A Layer 1 state of a few accounts with true Merkle–Patricia tries, built by the `trie` package."""
+"""A Layer 1 state of a few accounts with true Merkle–Patricia tries, by the `trie` package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trie import HexaryTrie
 from opendepin.core.encodings import keccak256, to_hex
 
 NOISE = 24
-"""Foreign accounts in the state, and foreign slots in each contract: so that proofs have branches."""
+"""Foreign accounts in the state, foreign slots in each contract: so that proofs branch."""
 
 WEI = 7 * 10**18
 
@@ -53,7 +53,12 @@ class ChainState:
         """The state trie."""
         trie = HexaryTrie({})
         for i in range(NOISE):
-            account = [rlp.sedes.big_endian_int.serialize(i), b"", keccak256(b"\x80"), keccak256(b"")]
+            account = [
+                rlp.sedes.big_endian_int.serialize(i),
+                b"",
+                keccak256(b"\x80"),
+                keccak256(b""),
+            ]
             trie[keccak256(b"account %d" % i)] = rlp.encode(account)
         for name, address in self.addresses.items():
             row = [b"\x01", WEI.to_bytes(8, "big"), self.storages[name].root_hash, code_hash(name)]

@@ -1,11 +1,14 @@
-"""A small network whose every byte is true: keys, messages, groups, a batch of two segments, a Groth16 proof, L1 state.
+"""A small network whose every byte is true: messages, groups, a batch of two segments, a Groth16
+proof, L1 state.
 
-Project 2 runs the demo's rule at eight readings a proof; project 1 computes nothing. Three devices speak in project 2:
-one rotated its key before, one is suspended after. What the services would keep is kept here in plain fields.
+Project 2 runs the demo's rule at eight readings a proof; project 1 computes nothing. Three devices
+speak in project 2: one rotated its key before, one is suspended after. What the services would keep
+is kept here in plain fields.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,9 +77,7 @@ def history(device: Key, index: int, *changes: tuple[Status, Key, int]) -> list[
 
 HISTORIES = {
     FIRST.address: history(FIRST, 0, (Status.ACTIVE, FIRST, 3)),
-    ROTATED.address: history(
-        ROTATED, 1, (Status.ACTIVE, ROTATED, 3), (Status.ACTIVE, NEW_KEY, 6)
-    ),
+    ROTATED.address: history(ROTATED, 1, (Status.ACTIVE, ROTATED, 3), (Status.ACTIVE, NEW_KEY, 6)),
     SUSPENDED.address: history(
         SUSPENDED, 2, (Status.ACTIVE, SUSPENDED, 4), (Status.SUSPENDED, SUSPENDED, 11)
     ),
@@ -166,6 +167,7 @@ class Network:
         self.header = BatchHeader(NETWORK_ID, NUMBER, *roots, len(self.raw_body), 1_790_000_100)
         self.state = ChainState(CONTRACTS)
         self.settled: Settled | None = None
+        self._made: dict[tuple[str, str, int], str] = {}
 
     @property
     def segment(self) -> Segment:
@@ -240,13 +242,19 @@ class Network:
         }
 
     def bundle(self, kind: str = "message", stage: str = "settled", at: int = 1) -> dict[str, Any]:
-        """Return the bundle of the message at place `at` of the segment, of its device, or of the task.
+        """Return a new bundle of a message of the segment, of its device, or of the task.
 
         Args:
             kind: `message`, `device` or `task`.
             stage: how far the trail has come: `admitted`, `batched` or `settled`.
             at: place in the segment; places 0..2 are in its first group, then one a group.
         """
+        wanted = kind, stage, at
+        if wanted not in self._made:
+            self._made[wanted] = json.dumps(self._bundle(*wanted))
+        return json.loads(self._made[wanted])
+
+    def _bundle(self, kind: str, stage: str, at: int) -> dict[str, Any]:
         number, index = (0, at) if at < 3 else (at - 2, 0)
         of_group = BODY.groups[number]
         ids = ids_of(PROJECT, of_group.messages)
@@ -256,7 +264,8 @@ class Network:
             "device": to_hex(message.parse(of_group.messages[index]).device),
             "task": to_hex(settled.task_id),
         }
-        speakers = self._speakers() if stage != "admitted" else [bytes.fromhex(subject["device"][2:])]
+        alone = [bytes.fromhex(subject["device"][2:])]
+        speakers = alone if stage == "admitted" else self._speakers()
         found: dict[str, Any] = {
             "form": "opendepin/bundle/1",
             "subject": {"kind": kind, "id": subject[kind]},

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from opendepin.core import keys, merkle
 from opendepin.core.encodings import (
+    UINT64_MAX,
     abi_encode,
     cbor_decode,
     cbor_encode,
@@ -26,6 +27,8 @@ from opendepin.core.errors import EncodingRejected, ProofRejected, SignatureReje
 from opendepin.core.limits import MAX_GROUP_MESSAGES
 
 GROUP_DOMAIN = domain("group")
+MAX_JSON_NUMBER = (1 << 53) - 1
+"""Largest integer that stands in JSON as a number."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ def group_of_fields(value: Any, network_id: bytes) -> Group:
     raw = tuple(cast(list[bytes], messages))
     if not 1 <= count == len(raw) <= MAX_GROUP_MESSAGES or first < 1:
         raise EncodingRejected("a group's count is not that of its messages", code="group")
+    if first + count > UINT64_MAX:
+        raise EncodingRejected("a group's positions are unsigned 64-bit", code="group")
     header = GroupHeader(
         network_id, project, gateway, first, count, identity_block, include_by, root
     )
@@ -206,19 +211,26 @@ def receipt_of_json(value: Mapping[str, Any]) -> Receipt:
     try:
         header = GroupHeader(
             from_hex(value["network_id"], 32),
-            int(value["project"]),
+            _number(value["project"]),
             from_hex(value["gateway"], 20),
-            int(value["first"]),
-            int(value["count"]),
-            int(value["identity_block"]),
-            int(value["include_by_block"]),
+            _number(value["first"]),
+            _number(value["count"], MAX_GROUP_MESSAGES),
+            _number(value["identity_block"]),
+            _number(value["include_by_block"]),
             from_hex(value["root"], 32),
         )
         path = tuple(from_hex(step, 32) for step in value["path"])
-        where = int(value["position"]), from_hex(value["message_id"], 32)
+        where = _number(value["position"]), from_hex(value["message_id"], 32)
         return Receipt(header, from_hex(value["signature"], 65), *where, path)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EncodingRejected(f"not a receipt: {error!r}", code="receipt") from error
+
+
+def _number(value: object, most: int = MAX_JSON_NUMBER) -> int:
+    """Return an unsigned number as it stands in JSON: no text, no fraction, nothing huge."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise EncodingRejected(f"{str(value)[:40]!r} is no number of a receipt", code="receipt")
+    return value
 
 
 def receipt_from_leaves(

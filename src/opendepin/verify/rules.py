@@ -23,7 +23,7 @@ def installed_rule(compute: str) -> Rule | None:
     Raises:
         RuleBroken: something else is installed under that name.
     """
-    if compute not in SHIPPED | {point.value for point in entry_points(group=GROUP)}:
+    if compute not in SHIPPED and compute not in _declared():
         return None
     module, _, attribute = compute.partition(":")
     try:
@@ -33,3 +33,7 @@ def installed_rule(compute: str) -> Rule | None:
     if not isinstance(found, Rule):
         raise RuleBroken(f"{compute} is a {type(found).__name__}, not a rule")
     return found
+
+
+def _declared() -> set[str]:
+    return {point.value for point in entry_points(group=GROUP)}
