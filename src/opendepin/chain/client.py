@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 ABOVE_HEAD = "BlockOutOfRange"
 """How the node says that logs were asked for above its head."""
+SNAPSHOT_TRIES = 20
+"""A reading of many values that straddles two blocks is taken again this often."""
 PROOF_TRIES = 5
 """A proof that straddles two blocks is taken again this often."""
 
@@ -112,6 +114,27 @@ class ChainClient:
                 f"{call.name} answers nothing: is a contract at 0x{call.address.hex()}?"
             )
         return call.decode(answer)
+
+    async def calls(
+        self, calls: Sequence[Call[int]], balances: Sequence[bytes] = ()
+    ) -> tuple[list[int], list[int]]:
+        """Return what views answer, and what accounts hold in wei, all of one and the same block.
+
+        Raises:
+            NodeFault: the chain moved on at each of the tries.
+        """
+        asked = [
+            ("eth_call", ({"to": "0x" + c.address.hex(), "data": "0x" + c.data.hex()}, "latest"))
+            for c in calls
+        ]
+        held = [("eth_getBalance", ("0x" + each.hex(), "latest")) for each in balances]
+        height: tuple[str, tuple[object, ...]] = ("eth_blockNumber", ())
+        for _ in range(SNAPSHOT_TRIES):
+            first, *rows, last = await self._rpc.batch([height, *asked, *held, height])
+            if first == last:
+                answers = [call.decode(_bytes(row)) for call, row in zip(calls, rows, strict=False)]
+                return answers, [_int(row) for row in rows[len(calls) :]]
+        raise NodeFault(f"a new block came at each of {SNAPSHOT_TRIES} tries")
 
     async def prove(self, slots: Mapping[bytes, Sequence[int]]) -> StateProof:
         """Return slots (by contract address) proven under the newest block, the proofs checked.

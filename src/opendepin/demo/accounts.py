@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opendepin.chain.abi import Contract
+from opendepin.chain.ports import MAX_LOG_BLOCKS
 from opendepin.core.units import tokens
 from opendepin.network.parts import Parts
+
+ISSUANCE_VIEWS = ("genesis_supply", "reserve", "released", "supply")
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,59 @@ class Accounts:
         )
 
 
-async def read_accounts(built: Parts, project: int, tasks: Sequence[bytes]) -> Accounts:
-    """Read the accounts of a network that is at rest.
+@dataclass(frozen=True)
+class TaskOpened:
+    """Event of `Settlement`."""
+
+    task: bytes
+    project: int
+    batch: int
+    segment_index: int
+    program: bytes
+    count: int
+
+
+async def read_accounts(built: Parts, project: int) -> Accounts:
+    """Read the accounts as they stand in one block.
 
     Raises:
         NodeAway: the L1 does not answer.
+        NodeFault: it moves on too fast to be read.
     """
-    chain = built.chain
     escrow, burner = built.contract("Escrow"), built.contract("Burner")
     issuance = built.contract("Issuance")
-
-    async def view(contract: Contract, name: str, *arguments: object) -> int:
-        return await chain.call(contract.call(name, *arguments, returns=int))
-
-    owed = [view(escrow, name, task) for task in tasks for name in ("reserved", "held")]
-    balances = await asyncio.gather(view(escrow, "balance_of", project), *owed)
-    burned = await view(burner, "total_burned")
-    genesis, reserve = await view(issuance, "genesis_supply"), await view(issuance, "reserve")
-    released = await view(issuance, "released")
+    while True:
+        tasks = await _tasks(built)
+        owed = [
+            escrow.call(name, task, returns=int) for task in tasks for name in ("reserved", "held")
+        ]
+        views = [
+            burner.call("total_burned", returns=int),
+            *(issuance.call(name, returns=int) for name in ISSUANCE_VIEWS),
+            escrow.call("balance_of", project, returns=int),
+            *owed,
+        ]
+        found, money = await built.chain.calls(views, [escrow.address, burner.address])
+        if await _tasks(built) == tasks:
+            break
+    burned, genesis, reserve, released, supply, *debts = found
     return Accounts(
-        escrow_money=await chain.balance(escrow.address),
-        escrow_owed=sum(balances),
-        burner_money=await chain.balance(burner.address),
+        escrow_money=money[0],
+        escrow_owed=sum(debts),
+        burner_money=money[1],
         burner_total=burned,
-        supply=await view(issuance, "supply"),
+        supply=supply,
         expected_supply=genesis - reserve + released - burned,
     )
+
+
+async def _tasks(built: Parts) -> list[bytes]:
+    settlement = built.contract("Settlement")
+    event = settlement.event(TaskOpened)
+    head, first, found = await built.chain.block_number(), 0, list[bytes]()
+    while first <= head:
+        last = min(head, first + MAX_LOG_BLOCKS - 1)
+        logs = await built.chain.logs([settlement.address], first, last, [event.topic])
+        found += [event.decode(log.topics, log.data).task for log in logs]
+        first = last + 1
+    return found

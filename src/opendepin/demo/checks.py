@@ -19,8 +19,6 @@ from opendepin.runtime.clock import Clock
 from opendepin.runtime.http import client
 
 POLL_S = 1.0
-MONEY_TRIES = 5
-"""A settlement may pass while the accounts are read; then they are read again."""
 SAMPLED = 200
 """Acknowledged messages looked up at the gateway, evenly over all."""
 
@@ -96,14 +94,9 @@ def _position(answer: dict[str, Any]) -> int | None:
 
 async def _money(home: Home, fleet: Fleet, found: Checks) -> None:
     built = await parts(home, "cli", ("Escrow", "Burner", "Issuance", "Settlement"))
-    tasks = [from_hex(task["task"], 32) for task in found.tasks]
     try:
-        for _ in range(MONEY_TRIES):
-            accounts = found.accounts = await read_accounts(built, fleet.project, tasks)
-            found.note("money", accounts.balanced, accounts.text())
-            if accounts.balanced:
-                return
-            await built.clock.sleep(POLL_S)
+        accounts = found.accounts = await read_accounts(built, fleet.project)
+        found.note("money", accounts.balanced, accounts.text())
     except DepinError as error:
         found.note("money", False, str(error))
     finally:

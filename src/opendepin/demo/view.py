@@ -45,7 +45,7 @@ class View:
             if not self._console.is_terminal:
                 while not await stop.sleep(PLAIN_EVERY_S):
                     await self._ask(http)
-                    self._console.print(self._line(tally), markup=False)
+                    self._console.print(self._line(tally), markup=False, soft_wrap=True)
                 return
             with Live(console=self._console, auto_refresh=False, transient=True) as live:
                 while not await stop.sleep(REFRESH_S):
