@@ -36,6 +36,28 @@ def test_starts_with_the_reserve_out_of_circulation(issuance: Any) -> None:
     assert issuance.remaining() == RESERVE == boa.env.get_balance(issuance.address)
 
 
+def test_tells_its_first_authority(issuance: Any) -> None:
+    (event,) = issuance.get_logs()
+    authority = world.address_text(AUTHORITY.address)
+    assert (event.before, event.authority) == (world.address_text(bytes(20)), authority)
+
+
+def test_all_money_may_be_reserve(burner: Any) -> None:
+    assert deploy(burner, RESERVE, RESERVE).supply() == 0
+
+
+def test_a_release_cannot_be_entered_from_a_release(burner: Any) -> None:
+    vault = world.load("mocks/Vault")
+    vault.allow(True, True)
+    issuance = world.load("Issuance", vault.address, burner.address, GENESIS, value=10)
+    call = issuance.release.prepare_calldata(vault.address, 1, REASON)
+    vault.execute(issuance.address, call)
+    vault.reenter(issuance.address, call)
+    with boa.reverts():
+        vault.execute(issuance.address, call)
+    assert issuance.released() == 1
+
+
 def test_release_pays_and_counts(issuance: Any) -> None:
     to = world.account(OTHER, 0)
     issuance.release(to, 41, REASON, sender=world.account(AUTHORITY, 0))
