@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import itertools
+import os
+import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from opendepin.chain.artifacts import Artifact, ensure
 from opendepin.chain.client import ChainClient
 from opendepin.chain.jsonrpc import Rpc
 from opendepin.chain.transactions import Transaction
+from opendepin.core.errors import DepinError
 from opendepin.core.keys import Key
 from opendepin.core.units import WEI_PER_TOKEN
 from opendepin.runtime import http, telemetry
@@ -31,6 +35,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = Path(__file__).parent / "contracts"
 CACHE = ROOT / ".build" / "contracts"
 FUNDED = [Key.from_seed(b"chain test %d" % number) for number in range(20)]
+CRASHERS = [Key.from_seed(b"crash %d" % number) for number in range(24)]
+"""Accounts that one test alone uses, once each."""
 _spare = itertools.count()
 
 
@@ -46,8 +52,17 @@ class Node:
     http: httpx.AsyncClient
     stop: Stop
     task: asyncio.Task[None]
+    helpers: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def hurry(self) -> None:
+        while True:
+            with contextlib.suppress(DepinError):
+                await self.cheat("evm_mine")
+            await asyncio.sleep(0.2)
 
     async def close(self) -> None:
+        for helper in self.helpers:
+            helper.cancel()
         self.stop.set()
         await self.task
         await self.http.aclose()
@@ -82,6 +97,34 @@ class Node:
         assert receipt.succeeded
         return receipt.contract
 
+    def kill(self) -> None:
+        """End the engine as a power cut would."""
+        pid = self.engine.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    async def rollback(self) -> None:
+        """Kill the engine and wait until it goes on from its newest copy."""
+        restarts = self.engine.restarts
+        self.kill()
+        while self.engine.restarts == restarts or not self.engine.serving:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+    def finalize(self) -> None:
+        """Take copies from now on, so that blocks become final."""
+
+        async def keep() -> None:
+            while True:
+                with contextlib.suppress(DepinError):
+                    await self.engine.keep()
+                await asyncio.sleep(0.1)
+
+        self.helpers.append(asyncio.ensure_future(keep()))
+
+    async def cheat(self, method: str, *parameters: object) -> Any:
+        """Call the engine's private port."""
+        return await Rpc(self.engine.rpc_url, self.http, SystemClock()).call(method, *parameters)
+
     async def blocks(self, number: int) -> None:
         """Wait for this many more blocks."""
         due = await self.client.block_number() + number
@@ -94,10 +137,13 @@ def spare_key() -> Key:
     return FUNDED[next(_spare) % 10]
 
 
-async def start_node(
-    home: Path, *, port: int = 0, chain_id: int = 7_700_077, **config: Any
-) -> Node:
-    alloc = {key.address: 1_000_000 * WEI_PER_TOKEN for key in FUNDED}
+async def start_node(home: Path, *, hurry: bool = True, **config: Any) -> Node:
+    """Start a node; in a hurry it makes five blocks a second instead of one."""
+    chain_id = config.pop("chain_id", 7_700_077)
+    port = config.pop("port", 0)
+    if hurry:
+        config.setdefault("copy_interval_s", 0.2)
+    alloc = {key.address: 1_000_000 * WEI_PER_TOKEN for key in (*FUNDED, *CRASHERS)}
     client = http.client(connections=64)
     clock, log = SystemClock(), telemetry.log("l1", io.StringIO())
     engine = AnvilEngine(
@@ -119,12 +165,23 @@ async def start_node(
         task.result()
     url = f"http://127.0.0.1:{ports[0]}"
     rpc = Rpc(url, client, clock)
-    return Node(service, engine, url, rpc, ChainClient(rpc), client, stop, task)
+    node = Node(service, engine, url, rpc, ChainClient(rpc), client, stop, task)
+    if hurry:
+        node.helpers.append(asyncio.ensure_future(node.hurry()))
+    return node
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
     found = await start_node(tmp_path_factory.mktemp("l1"))
+    yield found
+    await found.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh(tmp_path: Path) -> AsyncIterator[Node]:
+    """A node of one test's own that takes copies only when told, so that `rollback` goes far."""
+    found = await start_node(tmp_path / "l1", copy_interval_s=10_000)
     yield found
     await found.close()
 

@@ -56,6 +56,10 @@ class Event(Generic[T]):
         Raises:
             NodeFault: it is no log of this event.
         """
+        return cast(T, _build_class(self.into, self.fields(topics, data)))
+
+    def fields(self, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
+        """Return a log's fields by name; see `decode`."""
         if not topics or topics[0] != self.topic:
             raise NodeFault(f"not a log of {self.name}")
         indexed = [row for row in self._inputs if row["indexed"]]
@@ -67,7 +71,11 @@ class Event(Generic[T]):
             for row, topic in zip(indexed, topics[1:], strict=True)
         }
         found |= {row["name"]: value for row, value in zip(rest, _decode(rest, data), strict=True)}
-        return cast(T, _build_class(self.into, found))
+        return found
+
+
+class _Fields:
+    """Stands for the class of an event that is read by name only."""
 
 
 class Interface:
@@ -95,6 +103,16 @@ class Interface:
         """
         entry = self._function(function, len(arguments))
         return selector(entry) + self._encode(function, entry["inputs"], arguments)
+
+    def arguments(self, function: str, data: bytes) -> list[Any] | None:
+        """Return the arguments in a function's calldata; None when it is not a call of it."""
+        for (name, _), entry in self._functions.items():
+            if name == function and data[:4] == selector(entry):
+                try:
+                    return _decode(entry["inputs"], data[4:])
+                except NodeFault:
+                    return None
+        return None
 
     def constructor_data(self, *arguments: object) -> bytes:
         """Return the encoded constructor arguments; see `data`."""
@@ -141,6 +159,18 @@ class Interface:
             raise BindingRejected(f"{self.name} has no event {known}")
         _check_names(f"{self.name}.{known}", entry["inputs"], into)
         return Event(keccak256(signature(entry).encode()), known, into, tuple(entry["inputs"]))
+
+    def read_log(self, topics: Sequence[bytes], data: bytes) -> tuple[str, dict[str, Any]] | None:
+        """Return the name and the named fields of any event of this ABI; None for another's log.
+
+        Raises:
+            NodeFault: the log does not fit its event.
+        """
+        for name, entry in self._events.items():
+            if topics and topics[0] == keccak256(signature(entry).encode()):
+                found = Event(topics[0], name, _Fields, tuple(entry["inputs"]))
+                return name, found.fields(topics, data)
+        return None
 
     def at(self, address: bytes) -> Contract:
         """Return the contract of this interface at an address."""

@@ -112,3 +112,9 @@ class DeployFailed(Broken):
     """A contract of the network could not be deployed; the text says which and why."""
 
     code = "deploy"
+
+
+class FinalTakenBack(Broken):
+    """A block that was final is gone: another chain answers, or its folder was replaced."""
+
+    code = "final-taken-back"

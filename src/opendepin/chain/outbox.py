@@ -123,17 +123,20 @@ class Outbox:
             head=await self._chain.block_number(),
             final=(await self._chain.finalized()).height,
             nonce=await self._chain.nonce(self.address),
+            fees=await self._chain.fees(),
         )
         signed = sorted((e for e in entries if e.nonce is not None), key=lambda e: e.nonce or 0)
         await self._fill_gaps(signed, view)
         for entry in signed:
             await self._watch(entry, view)
-        open_nonces = sum(1 for entry in self._store.live() if entry.nonce is not None)
+        given = [entry.nonce for entry in self._store.live() if entry.nonce is not None]
         unmined = any((entry.nonce or 0) >= view.nonce for entry in signed)
+        following = max([view.nonce, *(nonce + 1 for nonce in given)])
+        room = self._config.in_flight - len(given)
         for entry in entries:
-            if entry.nonce is None and open_nonces < self._config.in_flight:
-                began = await self._begin(entry, view, unmined=unmined)
-                open_nonces, unmined = open_nonces + began, unmined or began
+            if entry.nonce is None and room > 0:
+                began = await self._begin(entry, following, view, unmined=unmined)
+                following, room, unmined = following + began, room - began, unmined or began
 
     async def _fill_gaps(self, signed: list[Entry], view: View) -> None:
         """Give nonces that a rollback opened, and none of our bytes fill, to empty transactions."""
@@ -187,10 +190,9 @@ class Outbox:
                 await self._send(entry, variants[-1], memory, view)
 
     async def _bump(self, entry: Entry, last: Variant, memory: Memory, view: View) -> None:
-        fees = await self._chain.fees()
         factor, cap = self._config.bump_factor, self._config.max_fee_cap
         tip = int(last.tip * factor) + 1
-        max_fee = min(cap, max(int(last.max_fee * factor) + 1, 2 * fees.base_fee + tip))
+        max_fee = min(cap, max(int(last.max_fee * factor) + 1, 2 * view.fees.base_fee + tip))
         if max_fee <= last.max_fee:
             self._log.warning("fee-cap-reached", intent=entry.intent.key, max_fee=last.max_fee)
             await self._send(entry, last, memory, view)
@@ -230,8 +232,8 @@ class Outbox:
             return str(error)
         return "refused when it was mined; it would pass now"
 
-    async def _begin(self, entry: Entry, view: View, *, unmined: bool) -> bool:
-        """Give a queued intent its nonce and send it; return whether it has one now.
+    async def _begin(self, entry: Entry, nonce: int, view: View, *, unmined: bool) -> bool:
+        """Give a queued intent the next nonce and send it; return whether it took it.
 
         A refusal counts only when none of our own earlier transactions is unmined, since the
         intent may build on them.
@@ -252,15 +254,11 @@ class Outbox:
         except RpcRejected as error:
             self._log.error("estimate-refused", intent=intent.key, error=str(error))
             return False
-        await self._sign(entry, await self._next_nonce(), view, gas)
+        await self._sign(entry, nonce, view, gas)
         return True
 
-    async def _next_nonce(self) -> int:
-        top = max((e.nonce for e in self._store.live() if e.nonce is not None), default=-1)
-        return max(top + 1, await self._chain.nonce(self.address))
-
     async def _sign(self, entry: Entry, nonce: int, view: View, gas: int = 21_000) -> None:
-        fees = await self._chain.fees()
+        fees = view.fees
         max_fee = min(self._config.max_fee_cap, 2 * fees.base_fee + fees.tip)
         variant = await self._variant(entry.intent, nonce, gas, min(fees.tip, max_fee), max_fee)
         self._store.sign(entry.row, nonce, variant)

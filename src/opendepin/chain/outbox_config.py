@@ -75,6 +75,7 @@ class View:
     head: int
     final: int
     nonce: int
+    fees: Fees
 
 
 @dataclass

@@ -211,7 +211,8 @@ class OutboxStore:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(
-                "UPDATE intents SET state=?, hash=?, block=?, gas_used=?, reason=?, data=x'' WHERE row=?",
+                "UPDATE intents SET state=?, hash=?, block=?, gas_used=?, reason=?, data=x'' "
+                "WHERE row=?",
                 (
                     outcome.state,
                     outcome.transaction,

@@ -28,6 +28,7 @@ values: public(HashMap[uint256, uint256])
 nested: public(HashMap[address, HashMap[bytes32, uint256]])
 rows: public(HashMap[uint256, Row])
 fixed: public(uint256[3])
+steps: public(uint256)
 FIRST: public(immutable(uint256))
 
 
@@ -54,6 +55,13 @@ def write(key: uint256, amount: uint256, tag: bytes32):
 def enumerate(pairs: DynArray[Pair, 4], note: String[32]) -> uint256:
     log Listed(pairs=pairs, note=note)
     return len(pairs)
+
+
+@external
+def step(number: uint256):
+    assert number == self.steps + 1, "order"
+    self.steps = number
+    log Written(writer=msg.sender, key=number, amount=0, tag=empty(bytes32))
 
 
 @external

@@ -39,8 +39,8 @@ HARDFORK = "osaka"
 READY_TIMEOUT_S = 15.0
 STALL_TIMEOUT_S = 20.0
 """An engine that makes no block for this long is killed and started again."""
-COPY_SHARE = 20
-"""The next copy waits at least this many times as long as the last one took."""
+COPY_BYTES_PER_S = 2_000_000
+"""A copy of n bytes (gzipped) is followed by a pause of at least n over this."""
 GENESIS_GAS_LIMIT = 30_000_000
 PROBE = bytes(20)
 """Account whose proof is compared with the header's state root after a restore."""
@@ -118,6 +118,8 @@ class AnvilEngine:
     _final: Final | None = None
     _floor: int = 0
     """Final at least: what two copies held at the start."""
+    _copied: int = 0
+    """Bytes of the newest copy."""
     _keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -255,6 +257,7 @@ class AnvilEngine:
         """Take a copy of the state now and move finality on."""
         async with self._keeping:
             dump = bytes.fromhex((await self._rpc().call("anvil_dumpState"))[2:])
+            self._copied = len(dump)
             copies = Copies(self.config.home)
             height = await asyncio.to_thread(copies.height_of, dump)
             header = await self.client.block(height)
@@ -282,13 +285,26 @@ class AnvilEngine:
                 elif begun - moved > STALL_TIMEOUT_S:
                     raise NodeAway(f"no block for {STALL_TIMEOUT_S} s")
             except DepinError as error:
+                if stop.is_set():
+                    return
                 self.log.error("engine-died", error=str(error))
                 await self._again()
                 moved = self.clock.monotonic()
             took = self.clock.monotonic() - begun
-            await stop.sleep(
-                max(self.config.copy_interval_s - took, COPY_SHARE * took * (took > 0.05), 0.05)
-            )
+            pause = max(self.config.copy_interval_s - took, self._copied / COPY_BYTES_PER_S, 0.02)
+            await self._rest(stop, pause)
+
+    async def _rest(self, stop: Stop, seconds: float) -> None:
+        """Wait, but no longer than the engine lives."""
+        waits = [asyncio.ensure_future(stop.wait())]
+        if self._child is not None:
+            waits.append(asyncio.ensure_future(self._ended(self._child)))
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _ended(self, child: processes.Child) -> None:
+        await child.process.wait()
 
     async def _again(self) -> None:
         self._final, self.restarts = None, self.restarts + 1

@@ -1,18 +1,18 @@
 """The face of the embedded Layer 1: JSON-RPC methods by an allow-list, one at a time or in batches,
 with limits.
 
-In: HTTP POST of JSON-RPC. Out: the engine's answers, byte for byte where possible. Cheat codes,
-unlocked accounts, filters (they cost the engine memory) and everything else of a development node
-stay behind. `opendepin_finality` is answered here.
+In: HTTP POST of JSON-RPC. Out: the engine's answers. Cheat codes, unlocked accounts, filters (they
+cost the engine memory) and everything else of a development node stay behind. What passes is
+written anew from what was parsed here, so that no byte can mean one thing to us and another to the
+engine. `opendepin_finality` is answered here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from typing import Any, Protocol, cast
 
 import httpx
-import msgspec
 
 from opendepin.chain.errors import NodeAway
 from opendepin.chain.jsonrpc import AWAY
@@ -23,7 +23,10 @@ from opendepin.runtime.http import Problem, Request, Response, Router, json_resp
 MAX_BODY_BYTES = 1 << 20
 MAX_BATCH = 200
 """Most requests in one batch."""
-MAX_DEPTH = 16
+MAX_OPENINGS = 2_000
+"""Most brackets opened in one body, which bounds its nesting whatever the interpreter's limits
+are.
+"""
 
 FINALITY = "opendepin_finality"
 
@@ -61,9 +64,6 @@ ALLOWED = frozenset(
 )
 
 INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR = -32_600, -32_601, -32_700
-
-_decoder = msgspec.json.Decoder()
-_encoder = msgspec.json.Encoder()
 
 
 class Inner(Protocol):
@@ -107,13 +107,13 @@ class Proxy:
             raise Problem(415, "media-type", "send application/json")
         body = await request.body(MAX_BODY_BYTES)
         try:
-            asked: Any = _decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            asked = _parse(body)
+        except (ValueError, RecursionError) as error:
             return json_response(_error(None, PARSE_ERROR, f"not JSON: {error}"))
         try:
-            if not isinstance(asked, list):
-                return await self._single(asked, body)
-            return await self._batch(cast(list[Any], asked), body)
+            if isinstance(asked, list):
+                return await self._batch(cast(list[Any], asked))
+            return json_response((await self._answers([asked]))[0])
         except NodeAway as error:
             return problem(503, error.code, "Try later", str(error), retry_after_s=1)
 
@@ -124,46 +124,39 @@ class Proxy:
             )
         return json_response({"ok": True})
 
-    async def _single(self, asked: Any, body: bytes) -> Response:
-        refused = _refusal(asked)
-        if refused is not None:
-            return json_response(refused)
-        if asked["method"] == FINALITY:
-            return json_response(await self._finality(asked))
-        return Response(200, await self._forward(body))
-
-    async def _batch(self, asked: list[Any], body: bytes) -> Response:
+    async def _batch(self, asked: list[Any]) -> Response:
         if not 1 <= len(asked) <= MAX_BATCH:
-            return json_response(
-                _error(None, INVALID_REQUEST, f"a batch has 1..{MAX_BATCH} requests")
-            )
-        refusals = [_refusal(item) for item in asked]
-        passed = [
-            item
-            for item, no in zip(asked, refusals, strict=True)
-            if no is None and item["method"] != FINALITY
-        ]
-        if len(passed) == len(asked):
-            return Response(200, await self._forward(body))
-        answers: list[Any] = [no for no in refusals if no is not None]
-        for item, no in zip(asked, refusals, strict=True):
-            if no is None and item["method"] == FINALITY:
-                answers.append(await self._finality(item))
-        if passed:
-            inner: Any = _decoder.decode(await self._forward(_encoder.encode(passed)))
-            answers += cast(Sequence[Any], inner if isinstance(inner, list) else [inner])
-        return Response(200, _encoder.encode(answers))
+            text = f"a batch has 1..{MAX_BATCH} requests"
+            return json_response(_error(None, INVALID_REQUEST, text))
+        return json_response(await self._answers(asked))
 
-    async def _forward(self, body: bytes) -> bytes:
+    async def _answers(self, asked: list[Any]) -> list[Any]:
+        """Answer what is answered here, and pass the rest on in one request of its own."""
+        answers: list[Any] = []
+        passed: list[Any] = []
+        for item in asked:
+            refused = _refusal(item)
+            if refused is not None:
+                answers.append(refused)
+            elif item["method"] == FINALITY:
+                answers.append(await self._finality(item))
+            else:
+                passed.append(item)
+        return answers + (await self._forward(passed) if passed else [])
+
+    async def _forward(self, passed: list[Any]) -> list[Any]:
         if not self._engine.serving:
             raise NodeAway("the L1 is being restored")
         try:
             answer = await self._http.post(
-                self._engine.rpc_url, content=body, headers={"content-type": "application/json"}
+                self._engine.rpc_url,
+                content=json.dumps(passed).encode(),
+                headers={"content-type": "application/json"},
             )
-        except httpx.HTTPError as error:
+            inner: Any = json.loads(answer.content)
+        except (httpx.HTTPError, ValueError) as error:
             raise NodeAway(f"the L1 does not answer: {error!r}") from error
-        return answer.content
+        return cast(list[Any], inner) if isinstance(inner, list) else [inner]
 
     async def _finality(self, asked: Any) -> dict[str, Any]:
         try:
@@ -172,6 +165,16 @@ class Proxy:
             return _error(asked.get("id"), AWAY, str(error))
         result = {"height": final.height, "hash": to_hex(final.hash), "label": final.label}
         return {"jsonrpc": "2.0", "id": asked.get("id"), "result": result}
+
+
+def _parse(body: bytes) -> Any:
+    if body.count(b"[") + body.count(b"{") > MAX_OPENINGS:
+        raise ValueError(f"more than {MAX_OPENINGS} brackets")
+    return json.loads(body, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _refusal(asked: Any) -> dict[str, Any] | None:
