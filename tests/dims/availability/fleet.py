@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,13 +21,13 @@ from opendepin.dims.availability.retrieval import Retrieval
 from opendepin.runtime.chance import SeededChance
 from opendepin.runtime.clock import SystemClock
 from opendepin.runtime.net import first_free
-from opendepin.runtime.processes import bound
 from opendepin.runtime.telemetry import log
+from tests.dims.availability.nursery import Nursery
 from tests.dims.availability.store_process import write_identity
 from tests.dims.availability.world import CODE, STORES, THRESHOLD, World
 
-ROOT = Path(__file__).parents[3]
-READY_S = 20.0
+MODULE = "tests.dims.availability.store_process"
+READY_S = 40.0
 
 
 class Fleet:
@@ -38,7 +37,8 @@ class Fleet:
         self.folder, self.world, self.code = folder, world, code
         self.ports = [first_free(0) for _ in STORES]
         self.addresses = [f"http://127.0.0.1:{port}" for port in self.ports]
-        self.running: dict[int, subprocess.Popen[bytes]] = {}
+        self.running: dict[int, int] = {}
+        self._nursery = Nursery(MODULE)
         self.set_identity(1000)
 
     def set_identity(self, height: int) -> None:
@@ -50,31 +50,29 @@ class Fleet:
     def start(self, *indices: int) -> None:
         """Start stores and wait until all of them serve."""
         for index in indices:
-            self.store_folder(index).mkdir(exist_ok=True)
-            head = [sys.executable, "-m", "tests.dims.availability.store_process", str(index)]
-            argv = [*head, str(self.ports[index]), str(self.store_folder(index)), *self.addresses]
-            env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-            with (self.store_folder(index) / "stderr").open("ab") as errors:
-                child = subprocess.Popen(
-                    bound(argv), stdout=subprocess.PIPE, stderr=errors, env=env
-                )
-            self.running[index] = child
+            home = self.store_folder(index)
+            home.mkdir(exist_ok=True)
+            out = home / "out"
+            out.unlink(missing_ok=True)
+            port = self.ports[index]
+            argv = (index, port, home, *self.addresses)
+            self.running[index] = self._nursery.spawn(MODULE, out, *argv)
+        until = time.monotonic() + READY_S
         for index in indices:
-            out = self.running[index].stdout
-            line = out.readline() if out else b""
-            if not line.startswith(b"READY"):
-                raise AssertionError((self.store_folder(index) / "stderr").read_text())
+            out = self.store_folder(index) / "out"
+            while not out.exists() or not out.read_bytes().startswith(b"READY"):
+                assert time.monotonic() < until, out.read_text() if out.exists() else "no output"
+                time.sleep(0.01)
 
-    def kill(self, *indices: int, number: int = signal.SIGKILL) -> None:
+    def kill(self, *indices: int) -> None:
         for index in indices:
-            child = self.running.pop(index)
-            child.send_signal(number)
-            child.wait(READY_S)
-            if child.stdout:
-                child.stdout.close()
+            pid = self.running.pop(index)
+            os.kill(pid, signal.SIGKILL)
+            assert self._nursery.reap(pid) == -signal.SIGKILL
 
     def end(self) -> None:
         self.kill(*self.running)
+        self._nursery.close()
 
     def chunk_file(self, index: int, batch: Batched) -> Path:
         name = batch.header.data_root.hex()

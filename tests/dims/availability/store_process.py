@@ -101,5 +101,5 @@ async def main(stop: Stop) -> None:
         await http.aclose()
 
 
-if __name__ == "__main__":
-    sys.exit(run(main))
+def entry() -> int:
+    return run(main)

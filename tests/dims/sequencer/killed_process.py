@@ -115,5 +115,6 @@ async def main(folder: Path, kill_at: int) -> None:
     bench.close()
 
 
-if __name__ == "__main__":
+def entry() -> int:
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    return 0

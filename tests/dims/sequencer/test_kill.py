@@ -10,10 +10,7 @@ before the child goes on, so nothing seen is forgotten.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,12 +23,11 @@ from opendepin.core.encodings import cbor_decode
 from opendepin.core.journey import Batched
 from opendepin.dims.sequencer.config import SequencerConfig
 from opendepin.runtime.clock import ManualClock
-from opendepin.runtime.processes import bound
 from opendepin.runtime.stagelog import SegmentLog
+from tests.dims.availability.nursery import Nursery
 from tests.dims.availability.world import NETWORK, World
 from tests.dims.sequencer.ground import Bench, Witness, covered_of
 
-ROOT = Path(__file__).parents[3]
 CONFIG = SequencerConfig(NETWORK, max_messages=32, max_wait_s=0.01, snapshot_every=2)
 
 
@@ -105,26 +101,23 @@ def test_crashes_around_the_record_never_make_two_headers(
         bench.close()
 
 
-STEPS = (1, 2, 4, 7, 11, 16)
+STEPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18)
 """Where the children die, one after the other over the same log; at each start the L1 has
 lost everything, so that even a run which has nothing more to seal has 20 steps.
 """
 
 
-def child(folder: Path, kill_at: int) -> int:
-    argv = [sys.executable, "-m", "tests.dims.sequencer.killed_process", str(folder), str(kill_at)]
-    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    done = subprocess.run(bound(argv), env=env, timeout=60, check=False, capture_output=True)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
-    return done.returncode
-
-
-@pytest.mark.serial
 def test_killed_at_every_step_and_started_again(tmp_path: Path) -> None:
     """One network over all kills: each child goes some steps further than the one before."""
-    for step in STEPS:
-        assert child(tmp_path, step) == -signal.SIGKILL, step
-    assert child(tmp_path, 1_000) == 0
+    module = "tests.dims.sequencer.killed_process"
+    nursery = Nursery(module)
+    try:
+        for step in (*STEPS, 1_000):
+            out = tmp_path / "out"
+            end = nursery.reap(nursery.spawn(module, out, tmp_path, step))
+            assert end == (0 if step == 1_000 else -signal.SIGKILL), (step, out.read_text())
+    finally:
+        nursery.close()
     seen = Witness()
     for line in (tmp_path / "seen").read_bytes().split(b"\n"):
         if line:

@@ -102,7 +102,7 @@ async def test_a_transaction_that_is_lost_is_submitted_again(bench: Bench) -> No
 
 
 async def test_several_are_in_flight_and_submitted_in_order(bench: Bench) -> None:
-    bench.publishing._config = replace(CONFIG, submit_ahead=3)
+    bench.publishing._config = replace(CONFIG, submit_ahead=3, resubmit_s=60.0)
     bench.inbox.held = True
     async with running(bench):
         for _ in range(6):
