@@ -230,6 +230,15 @@ def _message_values(
         yield (*head, m.observed_s, m.value, m.raw)
 
 
+def copy_index(kept: Path, target: Path) -> None:
+    """Copy an index that may be in use, as it stands after its last whole round."""
+    source, copy = sqlite3.connect(kept), sqlite3.connect(target)
+    with source, copy:
+        source.backup(copy)
+    source.close()
+    copy.close()
+
+
 class WeiSum:
     """SQL aggregate: the exact sum of decimal texts, as a decimal text."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from opendepin.explorer.adapters.sqlite import SqliteStore
+from opendepin.explorer.adapters.sqlite import SqliteStore, copy_index
 from opendepin.explorer.app import build_app
 from opendepin.explorer.assets.build import default_folder
 from opendepin.explorer.assets.serving import Assets
@@ -47,6 +47,8 @@ CONTRACTS = (
     "CleanAirCover",
 )
 POLL_S = 0.5
+REBUILD_TRIES = 50
+"""Blocks come while two indexes are read: they are compared so often at most."""
 NOTICE_FILE = "notice.txt"
 """One sentence on replayed or simulated input, written by whoever replays it."""
 
@@ -106,11 +108,9 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     built = await parts(home, service, CONTRACTS)
     store = SqliteStore(_index(home))
     network, sheets = network_sheet(built), Sheets(built.projects)
-    live, proofs, services = Live(built.clock.now_ms()), ProofSource(built), ServiceSource(built)
-    feeds = {built.genesis.gateways[0]: FeedSource(built.http, built.addresses[GATEWAY])}
-    sources = Sources(L1Source(built), BodySource(built), feeds, proofs, services)
+    live, sources = Live(built.clock.now_ms()), sources_of(built)
     indexer = Indexer(store, sources, network, sheets, live)
-    site = Site(store, network, sheets, live, built.clock, proofs, services)
+    site = Site(store, network, sheets, live, built.clock, sources.proofs, sources.services)
     assets = Assets(default_folder())
 
     async def index(inner: Stop) -> None:
@@ -133,6 +133,33 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     finally:
         await built.close()
         assets.close()
+
+
+async def rebuilt_digest(built: Parts, kept: Path, folder: Path) -> tuple[bytes, bytes]:
+    """Build an index anew from the sources; return the digests of a copy of the kept one and of
+    the new, at the same L1 height as far as the running network lets both be caught there.
+    """
+    copy_index(kept, folder / "copy.sqlite")
+    stores = [SqliteStore(folder / "copy.sqlite"), SqliteStore(folder / "new.sqlite")]
+    sources, network, sheets = sources_of(built), network_sheet(built), Sheets(built.projects)
+    indexers = [Indexer(store, sources, network, sheets, Live(0)) for store in stores]
+    digests = [b"", b""]
+    for _ in range(REBUILD_TRIES):
+        for indexer in indexers:
+            while await indexer.round():
+                pass
+        digests = [store.digest() for store in stores]
+        if digests[0] == digests[1]:
+            break
+    return digests[0], digests[1]
+
+
+def sources_of(built: Parts) -> Sources:
+    """Return what the explorer reads from."""
+    feeds = {built.genesis.gateways[0]: FeedSource(built.http, built.addresses[GATEWAY])}
+    return Sources(
+        L1Source(built), BodySource(built), feeds, ProofSource(built), ServiceSource(built)
+    )
 
 
 def _index(home: Home) -> Path:

@@ -101,14 +101,15 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     outbox = built.outbox(service, key, contracts.checks())
     view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
     assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
-    ambient = {"clock": built.clock, "counters": built.counters, "log": built.log}
     settling = Settlement(
         SettlementConfig(key.address, built.settings.compute.draw_delay),
         view=view,
         contracts=contracts,
         segments=batches,
         outbox=outbox,
-        **ambient,
+        clock=built.clock,
+        counters=built.counters,
+        log=built.log,
     )
     computing = Compute(
         ComputeConfig(
@@ -123,7 +124,9 @@ async def run(home: Home, service: str, stop: Stop) -> None:
         identity=identity,
         programs=programs,
         results=settling,
-        **ambient,
+        clock=built.clock,
+        counters=built.counters,
+        log=built.log,
     )
     followers = [
         Follower(built.chain, [settlement.address], assignments, built.clock, built.log),

@@ -1,0 +1,35 @@
+"""`depin demo` as the README gives it: it ends by itself, reports, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from opendepin.network import control
+from opendepin.network.home import Home
+from opendepin.runtime import settings
+from tests.e2e.networks import depin, small_settings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.serial, pytest.mark.timeout(600)]
+
+
+def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
+    home, report = Home(tmp_path / "demo"), tmp_path / "demo.json"
+    settings.write_default(home.settings, small_settings())
+    plan = ("--for", "20s", "--capacity", "16", "--day", "4", "--report", str(report))
+    done = depin("demo", "--home", str(home.root), *plan)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    found = json.loads(report.read_text())
+    assert found["ok"] is True
+    assert found["messages"]["sent"] == found["messages"]["accepted"] > 0
+    assert found["messages"]["settled"] > 0 and found["messages"]["refused"] == 0
+    assert found["tasks"]["settled"] == len(found["proofs"]) >= 1
+    assert found["latency_ms"]["receipt"]["p95"] and found["latency_ms"]["settled"]["p95"]
+    proof = found["proofs"][0]
+    assert proof["kind"] == "zk" and proof["constraints"] > 1_000 and proof["gas"] > 200_000
+    assert int(found["rewards_wei"]) > 0 and int(found["burned_wei"]) > 0
+    assert set(found["checks"]) >= {"settled", "nothing-lost", "money", "verify", "verify-altered"}
+    assert control.holder(home) is None
+    assert not home.addresses_file.exists()
