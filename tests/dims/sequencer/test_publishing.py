@@ -15,6 +15,7 @@ import pytest
 from opendepin.core.journey import Batched
 from opendepin.dims.sequencer.config import SequencerConfig
 from opendepin.dims.sequencer.errors import ForkFound, InboxRefused, LogBehind
+from opendepin.dims.sequencer.ports import InboxState
 from opendepin.runtime.service import Stop
 from tests.dims.availability.world import NETWORK, SEQUENCER, STORES, World
 from tests.dims.sequencer.ground import Bench, TrueStores
@@ -184,6 +185,25 @@ async def test_an_inbox_with_a_header_that_is_not_ours_stops_the_sequencer(bench
     async with running(bench) as task:
         with pytest.raises(ForkFound):
             await asyncio.wait_for(task, 5)
+
+
+async def test_an_inbox_that_moves_while_it_is_read_is_no_fork(bench: Bench) -> None:
+    """Count and head are two calls: a block between them makes a pair that never was."""
+    torn, state = [True], bench.inbox.state
+
+    async def between_two_blocks() -> InboxState:
+        found = await state()
+        if found.count == 1 and torn:
+            torn.clear()
+            return InboxState(0, found.head, 0)
+        return found
+
+    bench.inbox.state = between_two_blocks
+    async with running(bench):
+        bench.feed.put(bench.world.group(32))
+        await until(lambda: not torn)
+        bench.feed.put(bench.world.group(32))
+        await until(lambda: len(bench.inbox.batches) == 2)
 
 
 async def test_an_inbox_that_is_ahead_of_our_log_stops_the_sequencer(bench: Bench) -> None:

@@ -79,7 +79,8 @@ class Publishing:
     async def look(self) -> None:
         """Look at the inbox once and do what is due."""
         state = await self._inbox.state()
-        await self._check(state)
+        if not await self._is_ours(state):
+            return
         if self.state is not None and state.count < self.state.count:
             self._counters.add("rollbacks")
             self._events.warning("the inbox went back", was=self.state.count, now=state.count)
@@ -92,16 +93,26 @@ class Publishing:
         await self._submit(state)
         await self._report(state)
 
-    async def _check(self, state: InboxState) -> None:
-        """Make sure that the inbox's chain is ours."""
+    async def _is_ours(self, state: InboxState) -> bool:
+        """Make sure that the inbox's chain is ours; False when it moved while it was read.
+
+        Raises:
+            ForkFound, LogBehind: it holds what we did not seal, and holds it still when asked
+                again.
+        """
+        if state.count <= self._ledger.number:
+            head = self._config.network_id
+            if state.count:
+                head = (await self._earlier(state.count)).header.hash()
+            if head == state.head:
+                return True
+        if await self._inbox.state() != state:
+            return False
         if state.count > self._ledger.number:
             text = f"the inbox holds {state.count} batches, our log {self._ledger.number}"
             raise LogBehind(text)
-        if state.count:
-            ours = (await asyncio.to_thread(self._ledger.batch, state.count)).header.hash()
-            if ours != state.head:
-                text = f"batch {state.count} is 0x{ours.hex()} here, 0x{state.head.hex()} there"
-                raise ForkFound(text)
+        text = f"batch {state.count} is another here than there: 0x{state.head.hex()}"
+        raise ForkFound(text)
 
     def _disperse(self, number: int) -> None:
         """See to it that a batch is on its way to the stores."""
