@@ -5,7 +5,14 @@ ordinary computer.
 """
 
 from opendepin.sdk.device import Device
-from opendepin.sdk.errors import GatewayAway, GatewayRefused, ReceiptWrong, SdkError, StoreBroken
+from opendepin.sdk.errors import (
+    GatewayAway,
+    GatewayRefused,
+    OutboxFull,
+    ReceiptWrong,
+    StoreBroken,
+    StoreInUse,
+)
 from opendepin.sdk.outbox import Outbox, Sent
 from opendepin.sdk.ports import Answer, Clock, Net, Store
 from opendepin.sdk.sender import Sender
@@ -18,10 +25,11 @@ __all__ = [
     "GatewayRefused",
     "Net",
     "Outbox",
+    "OutboxFull",
     "ReceiptWrong",
-    "SdkError",
     "Sender",
     "Sent",
     "Store",
     "StoreBroken",
+    "StoreInUse",
 ]

@@ -1,8 +1,12 @@
-"""Send one message to a gateway and check the receipt that comes back."""
+"""Send one message to a gateway and check the receipt that comes back.
+
+What a gateway answers may be anything: out comes a receipt that holds, or one of three errors.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from opendepin.core.errors import DepinError
@@ -11,7 +15,15 @@ from opendepin.sdk.errors import GatewayAway, GatewayRefused, ReceiptWrong
 from opendepin.sdk.ports import Answer, Net
 
 CONTENT_TYPE = "application/cose"
-WAIT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+WAIT_STATUSES = frozenset({408, 425, 429, *range(500, 600)})
+MAX_ANSWER_BYTES = 65_536
+"""Largest answer that is looked at; a receipt of a full group has 2 kB."""
+
+MAX_DETAIL = 500
+"""Longest sentence taken from a gateway, characters."""
+
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+MAX_CODE = 64
 
 
 class Sender:
@@ -35,7 +47,7 @@ class Sender:
         if answer.status not in (200, 202):
             raise _refusal(answer)
         try:
-            receipt = receipt_of_json(json.loads(answer.body))
+            receipt = receipt_of_json(_json(answer))
             receipt.check(self._gateway)
         except (ValueError, TypeError, DepinError) as error:
             raise ReceiptWrong(f"the gateway's receipt does not hold: {error}") from error
@@ -45,12 +57,29 @@ class Sender:
         return receipt
 
 
-def _refusal(answer: Answer) -> DepinError:
+def _json(answer: Answer) -> Any:
+    """Read an answer's JSON.
+
+    Raises:
+        ValueError: it is none, too large or too deep.
+    """
+    if len(answer.body) > MAX_ANSWER_BYTES:
+        raise ValueError(f"{len(answer.body)} bytes")
     try:
-        problem: Any = json.loads(answer.body)
-        code, detail = str(problem["code"]), str(problem["detail"])
+        return json.loads(answer.body)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
+
+
+def _refusal(answer: Answer) -> DepinError:
+    code, detail = f"http-{answer.status}", f"the gateway answered {answer.status}"
+    try:
+        problem = _json(answer)
+        said = str(problem["code"])
+        if CODE.fullmatch(said) and len(said) <= MAX_CODE:
+            code, detail = said, str(problem["detail"])[:MAX_DETAIL]
     except (ValueError, KeyError, TypeError):
-        code, detail = f"http-{answer.status}", f"the gateway answered {answer.status}"
+        pass
     if answer.status in WAIT_STATUSES:
         return GatewayAway(detail, retry_after_s=answer.retry_after_s)
     return GatewayRefused(detail, code=code)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 
 from opendepin.sdk.errors import GatewayAway
 from opendepin.sdk.ports import Answer
+from opendepin.sdk.sender import MAX_ANSWER_BYTES
+
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+MAX_WAIT_S = 3_600.0
+"""Longest wait that a gateway can ask for."""
 
 
 class HttpNet:
@@ -18,14 +25,18 @@ class HttpNet:
         """Return the answer.
 
         Raises:
-            GatewayAway: no answer came.
+            GatewayAway: no answer came, or one that does not end within `MAX_ANSWER_BYTES`.
         """
+        headers = {"content-type": content_type}
         try:
-            answer = await self._client.post(
-                url, content=body, headers={"content-type": content_type}
-            )
+            async with self._client.stream("POST", url, content=body, headers=headers) as answer:
+                received = bytearray()
+                async for part in answer.aiter_bytes():
+                    received += part
+                    if len(received) > MAX_ANSWER_BYTES:
+                        raise GatewayAway(f"{url} answers more than {MAX_ANSWER_BYTES} bytes")
         except httpx.HTTPError as error:
             raise GatewayAway(f"{url} does not answer: {error!r}") from error
-        wait = answer.headers.get("retry-after", "0")
-        seconds = float(wait) if wait.replace(".", "", 1).isdigit() else 0.0
-        return Answer(answer.status_code, answer.content, seconds)
+        wait = answer.headers.get("retry-after", "")
+        seconds = min(float(wait), MAX_WAIT_S) if SECONDS.fullmatch(wait) else 0.0
+        return Answer(answer.status_code, bytes(received), seconds)

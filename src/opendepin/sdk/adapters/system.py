@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from pathlib import Path
+
+from opendepin.sdk.errors import StoreInUse
+
+LOCK, PART = ".lock", ".part"
 
 
 class SystemClock:
@@ -16,13 +21,37 @@ class SystemClock:
 
 
 class FileStore:
-    """One file per value in a folder; written beside, synced, renamed."""
+    """One file per value in a folder; written beside, synced, renamed.
+
+    The folder is this object's alone until `close`, or until the process ends.
+
+    Raises:
+        StoreInUse: another store works with the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob("*.part"):
+        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise StoreInUse(f"{folder} is in use: a device runs in one process at a time") from (
+                error
+            )
+        for left in folder.glob(f"*{PART}"):
             left.unlink()
+
+    def close(self) -> None:
+        """Let another store work with the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __del__(self) -> None:
+        if getattr(self, "_lock", -1) >= 0:
+            self.close()
 
     def read(self, name: str) -> bytes | None:
         """Return a value, or None when there is none."""
@@ -31,7 +60,7 @@ class FileStore:
 
     def write(self, name: str, value: bytes) -> None:
         """Keep a value; durable on return."""
-        part = self._folder / f"{name}.part"
+        part = self._folder / f"{name}{PART}"
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(value)
@@ -46,7 +75,8 @@ class FileStore:
 
     def names(self) -> list[str]:
         """Return the names of all values, sorted."""
-        return sorted(path.name for path in self._folder.iterdir() if path.suffix != ".part")
+        found = (path.name for path in self._folder.iterdir())
+        return sorted(name for name in found if name != LOCK and not name.endswith(PART))
 
     def _sync_folder(self) -> None:
         handle = os.open(self._folder, os.O_RDONLY)
