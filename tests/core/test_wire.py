@@ -1,4 +1,6 @@
-"""The compiled reader accepts exactly what `message.parse` and `Schema.check` accept, and reads the same from it."""
+"""The compiled reader accepts exactly what `message.parse` and `Schema.check` accept, and reads the
+same from it.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ def test_reads_what_the_plain_reader_reads(data: st.DataObject) -> None:
     reading = data.draw(readings(schema))
     raw = build(seq, time_ms, reading)
     fits = all(f.minimum <= reading.get(f.key, f.minimum - 1) <= f.maximum for f in schema.fields)
-    good = fits and len(reading) == len(schema.fields) and all(-(2**64) <= v for v in reading.values())
+    good = (
+        fits and len(reading) == len(schema.fields) and all(v >= -(2**64) for v in reading.values())
+    )
     assert check_same(schema, raw) == (good and 1 <= seq <= MAX_SEQ and time_ms <= MAX_TIME_MS)
 
 
@@ -116,7 +120,9 @@ def test_noise_is_judged_the_same(raw: bytes) -> None:
     check_same(SMALL, raw)
 
 
-@pytest.mark.parametrize("low,high", [(0, 0), (1, MAX_SEQ), (24, 255), (200, 70_000), (2**40, 2**63)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 0), (1, MAX_SEQ), (24, 255), (200, 70_000), (2**40, 2**63)]
+)
 def test_patterns_hold_their_bounds_and_no_other_number(low: int, high: int) -> None:
     scanner = Scanner(Schema((Field(1, "o", 0, 10), Field(2, "v", low, high))), NETWORK, PROJECT)
     for value in {low, high, (low + high) // 2}:
@@ -152,7 +158,7 @@ def test_reads_one_of_many_at_an_offset() -> None:
     assert scanner.scan(GOOD + second, len(GOOD) - 1) is None
 
 
-@pytest.mark.parametrize("network,project", [(bytes(32), PROJECT), (NETWORK, PROJECT + 1)])
+@pytest.mark.parametrize(("network", "project"), [(bytes(32), PROJECT), (NETWORK, PROJECT + 1)])
 def test_the_id_binds_network_and_project(network: bytes, project: int) -> None:
     here = Scanner(SMALL, NETWORK, PROJECT).scan(GOOD)
     there = Scanner(SMALL, network, project).scan(GOOD)

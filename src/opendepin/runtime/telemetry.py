@@ -6,12 +6,13 @@ In: events and measured values. Out: lines on a stream, and `status_json()` for 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -43,9 +44,23 @@ def log(service: str, stream: TextIO | None = None) -> Any:
 
 
 def open_log(service: str, path: Path) -> Any:
-    """Return a logger that appends to a file, as `log` writes."""
+    """Return a logger that appends to a file for the rest of the process, as `log` writes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return log(service, path.open("a", buffering=1, encoding="utf-8"))
+    return log(service, cast(TextIO, _Lines(path)))
+
+
+class _Lines:
+    """A file whose lines are whole, however many processes append to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def write(self, text: str) -> None:
+        """Append a line."""
+        os.write(self._handle, text.encode())
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept back."""
 
 
 def _plain(_logger: object, _method: str, event: Any) -> Any:
