@@ -1,4 +1,4 @@
-"""A whole settlement in one EVM: real contracts, batches that the inbox accepts, and tasks over them."""
+"""A whole settlement in one EVM: real contracts, accepted batches, and tasks over them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clean-air cover: counts proven results per region, pays a region's fund once per season, for real money."""
+"""Clean-air cover: counts proven results per region, pays a region's fund once per season."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ def cover(projects: Any) -> Any:
     made = world.load("CleanAirCover", SETTLEMENT, projects.address, 1, THRESHOLD, PAYOUT)
     made.fund(value=REGIONS * PAYOUT)
     return made
+
+
+def deploy(settling: Settling) -> Any:
+    """Deploy cover that a whole settlement tells."""
+    told_by = settling.settlement.address, settling.projects.address
+    return world.load("CleanAirCover", *told_by, 1, THRESHOLD, PAYOUT)
 
 
 def outputs(regions: dict[int, tuple[int, int]]) -> list[int]:
@@ -227,29 +233,27 @@ def test_any_results_add_up(results: list[dict[int, tuple[int, int]]]) -> None:
         cover.fund(value=REGIONS * PAYOUT)
         for task, regions in enumerate(results):
             tell(cover, task, regions)
-        credits = 0
+        credited = 0
         for region in range(REGIONS):
             counts = [result[region] for result in results if region in result]
             seen = cover.region(region)
             assert seen.readings == sum(count for count, _ in counts)
             assert seen.exceedances == sum(exceeded for _, exceeded in counts)
             assert seen.paid == (seen.exceedances > THRESHOLD)
-            credits += seen.credit
-        assert credits == cover.owed() <= boa.env.get_balance(cover.address)
+            credited += seen.credit
+        assert credited == cover.owed() <= boa.env.get_balance(cover.address)
 
 
 def test_a_settled_task_of_the_demos_shape_reaches_the_cover() -> None:
     settling = s.build(outputs=5 * REGIONS + STATIONS)
-    cover = world.load(
-        "CleanAirCover", settling.settlement.address, settling.projects.address, 1, THRESHOLD, PAYOUT
-    )
+    cover = deploy(settling)
     cover.fund(value=REGIONS * PAYOUT)
     settling.register_program(
         (b"\x0a" * 32,) * 3, pay_offset=5 * REGIONS, pay_count=STATIONS, callback=cover.address
     )
     opened, producer = settling.assigned(256)
     units = [3, 4] * (STATIONS // 2)
-    result = outputs({region: (18, 6) for region in range(REGIONS)})[: 5 * REGIONS] + units
+    result = outputs(dict.fromkeys(range(REGIONS), (18, 6)))[: 5 * REGIONS] + units
     settling.settle(opened, result, producer)
     assert settling.settlement.result(opened.id).callback_ok
     assert settling.settlement.result(opened.id).pay_root == s.pay_root(opened.id, units)
@@ -257,9 +261,7 @@ def test_a_settled_task_of_the_demos_shape_reaches_the_cover() -> None:
 
 
 def test_a_result_the_cover_refuses_is_settled_all_the_same(settling: Settling) -> None:
-    cover = world.load(
-        "CleanAirCover", settling.settlement.address, settling.projects.address, 1, THRESHOLD, PAYOUT
-    )
+    cover = deploy(settling)
     settling.register_program((b"\x0a" * 32,) * 3, callback=cover.address)
     opened, _ = settling.settled()
     assert not settling.settlement.result(opened.id).callback_ok

@@ -1,4 +1,4 @@
-"""The call into the project's contract: isolated, with its gas in full, its failure told, tried again."""
+"""The call into the project's contract: isolated, its gas in full, its failure told."""
 
 from __future__ import annotations
 

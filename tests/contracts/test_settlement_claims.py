@@ -1,4 +1,4 @@
-"""Device pay: pulled by Merkle path under the root the contract computed, once, to the device's owner."""
+"""Device pay: pulled by Merkle path under the contract's root, once, to the device's owner."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_anyone_claims_for_the_owner_once(settling: Settling, settled: s.Opened)
 
 @given(units=st.lists(st.integers(0, 3), min_size=1, max_size=40).filter(any), data=st.data())
 @settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_every_path_of_the_ground_is_taken(settling: Settling, units: list[int], data: Any) -> None:
     index = data.draw(st.sampled_from([i for i, each in enumerate(units) if each]))

@@ -26,7 +26,7 @@ def send(settling: Settling, opened: s.Opened, outputs: Any, proof: bytes) -> No
     settling.settlement.settle(opened.id, list(outputs), proof, sender=world.account(s.STRANGER))
 
 
-def test_anyone_settles_for_the_operator(settling: Settling) -> None:
+def test_w19_anyone_settles_operator_devices_and_burn_are_paid_exactly(settling: Settling) -> None:
     opened, producer = settling.assigned()
     reserve = settling.escrow.reserved(opened.id)
     before = boa.env.get_balance(world.address_text(producer))
@@ -163,7 +163,7 @@ def test_up_to_all_readings_are_paid(settling: Settling, units: tuple[int, ...])
 
 @given(data=st.data())
 @settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_the_pay_root_is_the_grounds_for_any_count_of_devices(
     settling: Settling, data: Any

@@ -53,7 +53,7 @@ def test_unknown_tasks_are_empty(settling: Settling) -> None:
 
 
 @pytest.mark.parametrize("index", [0, 1, 15])
-def test_every_segment_of_a_batch_has_its_own_task(settling: Settling, index: int) -> None:
+def test_w14_every_segment_of_a_batch_has_its_own_task(settling: Settling, index: int) -> None:
     first = settling.segment(2)
     at = first.ranges[0]
     segments = [
@@ -192,7 +192,7 @@ def test_w9_the_operator_is_drawn_by_the_grounds_rule(settling: Settling) -> Non
 
 @given(late=st.integers(1, 2_000))
 @settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_w9_a_missed_seed_is_followed_by_formula(settling: Settling, late: int) -> None:
     with boa.env.anchor():

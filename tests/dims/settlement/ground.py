@@ -117,10 +117,10 @@ class Counting:
         pass
 
 
-def field_root_of(readings: Sequence[Reading]) -> int:
+def field_root_of(readings: Sequence[Reading], capacity: int = CAPACITY) -> int:
     """Return the commitment to readings."""
     leaves = [poseidon.field_leaf(r.device_index, r.seq, r.observed_s, r.value) for r in readings]
-    tree = poseidon.field_tree_root(leaves, CAPACITY.bit_length() - 1)
+    tree = poseidon.field_tree_root(leaves, capacity.bit_length() - 1)
     return poseidon.field_root(tree, len(leaves))
 
 
@@ -201,6 +201,7 @@ class Ground:
     network_id: bytes
     home: Path
     stores: Stores = field(default_factory=Stores)
+    readings: dict[int, list[Reading]] = field(default_factory=dict)
     position: int = 0
     seq: int = 0
 
@@ -247,14 +248,15 @@ class Ground:
         group = Group(header, GATEWAY.sign_recoverable(header.digest()), tuple(raw))
         return SegmentBody(1, (group,))
 
-    async def batch(self, *counts: int) -> int:
+    async def batch(self, *counts: int, capacity: int = CAPACITY) -> int:
         """Seal a batch of segments with these many readings and have the inbox accept it."""
         block = (await self.node.client.finalized()).height
         bodies = [self.body(count, block) for count in counts]
-        segments = []
+        segments, read = list[Segment](), list[Reading]()
         for body in bodies:
             checked = check_segment(body, {GATEWAY.address}, RULES, histories)
-            segments.append(checked.segment(field_root_of(checked.readings)))
+            segments.append(checked.segment(field_root_of(checked.readings, capacity)))
+            read += checked.readings
         data = encode_body(bodies)
         number = await self.read("BatchInbox", "count", returns=int) + 1
         newest = await self.node.client.block()
@@ -269,6 +271,7 @@ class Ground:
             newest.time,
         )
         self.stores.batches[number] = header, tuple(segments), data
+        self.readings[number] = read
         await self.send(
             SUBMITTER,
             "BatchInbox",

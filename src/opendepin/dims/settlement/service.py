@@ -113,7 +113,7 @@ class Settlement:
         return sorted(due, key=lambda row: self._later[row[0]])
 
     def _movable(self) -> list[bytes]:
-        """Return live tasks, those with a proof first, then those that were looked at longest ago."""
+        """Return live tasks: those with a proof first, then those not looked at for longest."""
         live = [task for task, _ in self._view.live()]
         self._looked = {task: self._looked.get(task, 0) for task in live}
         return sorted(live, key=lambda task: (task not in self._proven, self._looked[task]))
