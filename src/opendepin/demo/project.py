@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opendepin.chain import artifacts
+from opendepin.chain.deploy import ORDER
+from opendepin.contracts.sources import artifact_of
 from opendepin.core.encodings import to_hex
 from opendepin.core.keys import Key
 from opendepin.core.limits import MAX_OBSERVED_S
@@ -93,6 +95,29 @@ def station_key(home: Home, index: int) -> Key:
 def owner_key(home: Home, land: str) -> Key:
     """Return the key of a Land's environment agency, which owns its stations."""
     return home.key(f"owner-{land.lower()}", SystemChance())
+
+
+async def prepare_machine(local: bool, progress: Callable[[str], None], capacity: int) -> None:
+    """Compile the contracts and make the circuit's development keys, once for this machine.
+
+    Raises:
+        EngineFault: keys could not be made.
+        ArtifactsMissing: a contract does not compile.
+    """
+    progress("contracts compiled" if await _compiled() else "contracts ready")
+    place = Workplace(keys_folder(), local)
+    if not any(keys_folder().glob("*.pk")):
+        progress(f"making development keys for {capacity} readings: once, up to a minute")
+    kind = await open_zk(COMPUTE, capacity, place)
+    await kind.close()
+
+
+async def _compiled() -> bool:
+    """Compile what is not compiled; say whether anything was."""
+    names = (*ORDER, "CleanAirCover")
+    missing = not all(artifact_of(name, artifact_cache()).exists() for name in names)
+    await artifacts.ensure(names, artifact_cache())
+    return missing
 
 
 async def set_up(home: Home, progress: Callable[[str], None], capacity: int) -> Fleet:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from opendepin.core.errors import DepinError
 from opendepin.demo import checks
-from opendepin.demo.project import FULL_CAPACITY, NOTICE, set_up
+from opendepin.demo.project import FULL_CAPACITY, NOTICE, prepare_machine, set_up
 from opendepin.demo.replay import Replay, Tally
 from opendepin.demo.report import Report, build_report
 from opendepin.network.builders.explorer import NOTICE_FILE
@@ -46,16 +46,24 @@ class Plan:
     capacity: int = FULL_CAPACITY
 
 
+def prepare_home(home: Home) -> settings.NetworkSettings:
+    """Write what a demo's home begins with, and return its settings.
+
+    Raises:
+        SettingsRejected: `network.toml` holds something that is not allowed.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    settings.write_default(home.settings)
+    (home.root / NOTICE_FILE).write_text(NOTICE + "\n", encoding="utf-8")
+    return settings.load(home.settings)
+
+
 async def start(home: Home, progress: Progress, clock: Clock) -> Child | None:
     """Start the network as a child of this process; None when one runs in this home already.
 
     Raises:
         StartFailed: it did not come up; the text names the log.
     """
-    home.root.mkdir(parents=True, exist_ok=True)
-    settings.write_default(home.settings)
-    settings.load(home.settings)
-    (home.root / NOTICE_FILE).write_text(NOTICE + "\n", encoding="utf-8")
     if holder(home) is not None:
         progress("a network runs here already: going on with it")
         return None
@@ -85,12 +93,15 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
     """
     clock = SystemClock()
     began = clock.monotonic()
+    local = prepare_home(plan.home).network.local
+    await prepare_machine(local, progress, plan.capacity)
+    warm = clock.monotonic()
     child = await start(plan.home, progress, clock)
     try:
         progress(f"page     {plan.home.addresses()['explorer']}")
         fleet = await set_up(plan.home, progress, plan.capacity)
         replay = Replay(plan.home, fleet, clock)
-        progress(f"ready    {clock.monotonic() - began:.0f} s after the start; stations report")
+        progress(f"ready    {clock.monotonic() - warm:.0f} s after the start; stations report")
         await _replay(plan, replay, watch, stop)
         found = await checks.run(plan.home, fleet, replay.tally, clock, DRAIN_S)
         return build_report(plan.home, replay.tally, found, clock.monotonic() - began)

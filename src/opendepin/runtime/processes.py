@@ -223,20 +223,17 @@ def detach(argv: Sequence[str], log_file: Path) -> int:
         ChildFailed: the program cannot be started.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as log:
-        try:
-            started = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ChildFailed(
-                f"cannot start {argv[0]}: {error.strerror}", code="child-start"
-            ) from error
-    return started.pid
+    to_log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log_file), to_log, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    try:
+        return os.posix_spawnp(argv[0], list(argv), os.environ, file_actions=actions, setsid=True)
+    except OSError as error:
+        text = f"cannot start {argv[0]}: {error.strerror}"
+        raise ChildFailed(text, code="child-start") from error
 
 
 def alive(pid: int) -> bool:
