@@ -100,8 +100,12 @@ def test_the_authority_moves_in_two_steps(issuance: Any) -> None:
     with boa.reverts("offer"):
         issuance.accept_authority(sender=other)
     issuance.offer_authority(other, sender=authority)
+    (event,) = issuance.get_logs()
+    assert (event.authority, event.offered_to) == (authority, other)
     assert issuance.authority() == authority
     issuance.accept_authority(sender=other)
+    (event,) = issuance.get_logs()
+    assert (event.before, event.authority) == (authority, other)
     assert issuance.authority() == other
     with boa.reverts("authority"):
         issuance.release(other, 1, REASON, sender=authority)

@@ -151,6 +151,12 @@ def test_a_wrong_start_is_refused(bond: int, delay: int, reason: str) -> None:
         world.load("Operators", bond, delay)
 
 
+@pytest.mark.parametrize(("bond", "delay"), [(1, 1), (1, 31_536_000)])
+def test_the_edges_of_a_start_are_taken(bond: int, delay: int) -> None:
+    operators = world.load("Operators", bond, delay)
+    assert (operators.bond(), operators.exit_delay()) == (bond, delay)
+
+
 class OperatorsMachine(RuleBasedStateMachine):
     """Any joins, exits and withdrawals: bonds add up to the balance, versions never change."""
 
