@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
-from coincurve import PrivateKey, PublicKey
-from coincurve.ecdsa import cdata_to_der, der_to_cdata, deserialize_compact, serialize_compact
+from coincurve import GLOBAL_CONTEXT, PrivateKey, PublicKey, ecdsa
+from coincurve.ecdsa import der_to_cdata, serialize_compact
 
 from opendepin.core.encodings import keccak256
 from opendepin.core.errors import SignatureRejected
@@ -22,6 +23,10 @@ N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of the secp256k1 group (SEC 2 §2.4.1)."""
 
 HALF_N = N // 2
+
+_FFI: Any = cast(Any, ecdsa).ffi
+_LIB: Any = cast(Any, ecdsa).lib
+_CONTEXT: Any = cast(Any, GLOBAL_CONTEXT).ctx
 
 
 @dataclass(frozen=True)
@@ -85,19 +90,44 @@ def check(public: bytes, digest: bytes, signature: bytes) -> None:
     """
     if len(signature) != 64:
         raise SignatureRejected("a signature is 64 bytes r ‖ s", code="signature-length")
+    if not _matches(public, digest, signature):
+        raise _reason(public, signature)
+
+
+def _matches(public: bytes, digest: bytes, signature: bytes) -> bool:
+    """Ask libsecp256k1, without a detour over DER; it refuses r or s out of range and a high s."""
+    if len(digest) != 32:
+        return False
+    try:
+        key: Any = _parsed(public)
+    except ValueError:
+        return False
+    parsed: Any = _FFI.new("secp256k1_ecdsa_signature *")
+    if _LIB.secp256k1_ecdsa_signature_parse_compact(_CONTEXT, parsed, signature) != 1:
+        return False
+    return bool(_LIB.secp256k1_ecdsa_verify(_CONTEXT, parsed, digest, key.public_key) == 1)
+
+
+def _reason(public: bytes, signature: bytes) -> SignatureRejected:
+    """Return why a signature of 64 bytes does not hold."""
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < N and 0 < s < N):
-        raise SignatureRejected(
-            "r or s is zero or not below the group order", code="signature-range"
-        )
-    if s > HALF_N:
-        raise SignatureRejected("s is in the upper half: send the low-s form", code="high-s")
+        text, code = "r or s is zero or not below the group order", "signature-range"
+    elif s > HALF_N:
+        text, code = "s is in the upper half: send the low-s form", "high-s"
+    elif not _is_point(public):
+        text, code = "the public key is not a point of secp256k1", "key"
+    else:
+        text, code = "the signature does not match key and digest", "signature"
+    return SignatureRejected(text, code=code)
+
+
+def _is_point(public: bytes) -> bool:
     try:
-        key = _parsed(public)
-    except ValueError as error:
-        raise SignatureRejected("the public key is not a point of secp256k1", code="key") from error
-    if not key.verify(cdata_to_der(deserialize_compact(signature)), digest, hasher=None):
-        raise SignatureRejected("the signature does not match key and digest", code="signature")
+        _parsed(public)
+    except ValueError:
+        return False
+    return True
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:
