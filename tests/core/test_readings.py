@@ -11,18 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opendepin.core import merkle
+from opendepin.core import merkle, message
 from opendepin.core.batch import SegmentBody, segment_leaves
 from opendepin.core.errors import Rejected, SchemaRejected
 from opendepin.core.group import Group
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.journey import Reading
 from opendepin.core.keys import Key
-from opendepin.core.readings import ProjectRules, ReadingRejected, check_group, check_segment
+from opendepin.core.readings import (
+    ProjectRules,
+    ReadingRejected,
+    check_group,
+    check_segment,
+    reader,
+)
 from opendepin.core.schema import Field, Schema
 from tests.dims.availability.world import (
     GATEWAY,
     GATEWAYS,
+    NETWORK,
     PLAIN,
     STRANGER,
     ZK,
@@ -170,6 +177,29 @@ def test_an_unknown_gateway_a_forged_header_and_a_wrong_root_are_refused() -> No
     assert refusal(world, resigned).code == "group-root"
     swapped = Group(good.header, good.signature, good.messages[::-1])
     assert refusal(world, swapped).code == "group-root"
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 2**53 - 1),
+    st.integers(0, 2**48 - 1),
+    st.integers(0, 2**40 - 1),
+    st.lists(st.integers(-(2**60), 2**60), min_size=1, max_size=15),
+)
+def test_the_reader_reads_what_the_plain_parser_reads(
+    seq: int, time_ms: int, observed: int, values: list[int]
+) -> None:
+    fields = [Field(i, f"f{i}", -(2**60), 2**60) for i in range(2, 2 + len(values))]
+    schema = Schema((Field(1, "observed_s", 0, 2**40 - 1), *fields))
+    key, aad = Key.from_seed(b"reader"), message.external_aad(NETWORK, 3)
+    data = {1: observed, **dict(enumerate(values, 2))}
+    raw = message.build(key, key.address, seq, time_ms, data, aad)
+    signed, identifier = reader(NETWORK, 3, schema).read(raw)
+    assert signed == message.parse(raw)
+    assert identifier == message.message_id(signed, aad)
+    for wrong in (raw + b"\x00", raw[:-1], raw[1:]):
+        with pytest.raises(Rejected):
+            reader(NETWORK, 3, schema).read(wrong)
 
 
 @settings(max_examples=40, deadline=None)
