@@ -30,16 +30,16 @@ class FileStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._lock = folder, -1
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._lock)
-            raise StoreInUse(f"{folder} is in use: a device runs in one process at a time") from (
-                error
-            )
+            os.close(lock)
+            text = f"{folder} is in use: a device runs in one process at a time"
+            raise StoreInUse(text) from error
+        self._lock = lock
         for left in folder.glob(f"*{PART}"):
             left.unlink()
 
@@ -50,8 +50,7 @@ class FileStore:
             self._lock = -1
 
     def __del__(self) -> None:
-        if getattr(self, "_lock", -1) >= 0:
-            self.close()
+        self.close()
 
     def read(self, name: str) -> bytes | None:
         """Return a value, or None when there is none."""
