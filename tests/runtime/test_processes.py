@@ -18,7 +18,10 @@ from opendepin.runtime.service import Stop
 ROOT = Path(__file__).resolve().parents[2]
 ENV = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip()[::-1], flush=True)"
-DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\ntime.sleep(60)"
+DEAF = """import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(60)"""
 
 
 def python(code: str) -> list[str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opendepin.core.errors import Rejected
@@ -37,6 +37,7 @@ def filled(folder: Path, records: list[bytes], segment_bytes: int = 1 << 20) -> 
 RECORDS = [b"first", b"", b"third" * 9, b"last record"]
 
 
+@settings(max_examples=40)
 @given(batches=st.lists(st.lists(st.binary(max_size=200), min_size=1, max_size=5), max_size=12))
 def test_gives_back_what_it_was_given(
     batches: list[list[bytes]], tmp_path_factory: pytest.TempPathFactory

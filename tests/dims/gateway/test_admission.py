@@ -225,6 +225,20 @@ async def codes(world: World, raws: Sequence[bytes]) -> list[str]:
     return [code_of(await world.gateway.admit(lane, raw)) for raw in raws]
 
 
+async def test_every_flipped_bit_of_an_admitted_message_is_refused(tmp_path: Path) -> None:
+    world, known = World(tmp_path), DEVICES[0].sign(10)
+    async with running(world) as gateway:
+        assert await codes(world, [known]) == ["ok"]
+        lane = gateway.lane(PROJECT)
+        assert lane is not None
+        for at in range(len(known)):
+            for bit in range(8):
+                raw = bytearray(known)
+                raw[at] ^= 1 << bit
+                assert isinstance(gateway.take(lane, bytes(raw)), Refusal), (at, bit)
+        assert gateway.status()["waiting"] == 0
+
+
 async def test_ages_are_held_at_their_bounds(tmp_path: Path) -> None:
     world, device = World(tmp_path), DEVICES[0]
     async with running(world):

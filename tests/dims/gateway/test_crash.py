@@ -49,6 +49,10 @@ class Sender:
         return self.device.sign(self.seq, self.seq, time_ms=int(time.time() * 1000))
 
 
+def acknowledged(senders: list[Sender]) -> int:
+    return sum(len(sender.receipts) for sender in senders)
+
+
 @pytest.mark.serial
 async def test_nothing_acknowledged_is_lost_over_kills(tmp_path: Path) -> None:
     live = Live(tmp_path, checkpoint_messages=50, device_burst=100_000, group_messages=16)
@@ -56,12 +60,15 @@ async def test_nothing_acknowledged_is_lost_over_kills(tmp_path: Path) -> None:
     for round_ in range(ROUNDS):
         await live.start()
         running = [asyncio.ensure_future(sender.run(live.port)) for sender in senders]
-        await asyncio.sleep(0.25 + 0.13 * round_)
+        goal = acknowledged(senders) + 40
+        while acknowledged(senders) < goal:  # noqa: ASYNC110 - progress, not time, says when
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.003 * round_)
         await live.kill()
         await asyncio.gather(*running)
     await live.start()
     known = {identity: row for sender in senders for identity, row in sender.receipts.items()}
-    assert len(known) > 20 * ROUNDS
+    assert len(known) >= 40 * ROUNDS
     async with gateway_client(live.port) as gateway:
         found: dict[bytes, int] = {}
         after, due = 0, 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opendepin.core.group import decode_group
@@ -23,6 +23,7 @@ SCANNER = Scanner(SCHEMA, NETWORK, PROJECT)
 SHORT_IDS = st.integers(0, 30).map(lambda n: n.to_bytes(8, "big") + bytes(24))
 
 
+@settings(max_examples=30)
 @given(batches=st.lists(st.lists(SHORT_IDS, min_size=1, max_size=6), max_size=20))
 def test_places_find_what_was_added_and_nothing_else(
     batches: list[list[bytes]], tmp_path_factory: pytest.TempPathFactory
