@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +56,23 @@ def world() -> history.World:
     return history.built(settled=10, sealed=11)
 
 
+@pytest.fixture(scope="session")
+def index_file(world: history.World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world's index, made once; tests that change it take a copy."""
+    path = tmp_path_factory.mktemp("explorer") / "index.sqlite"
+    store = asyncio.run(indexed(world, path))
+    store.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return path
+
+
 @pytest.fixture
-async def recorded(world: history.World, tmp_path: Path) -> AsyncIterator[Recorded]:
-    """The world, indexed."""
-    live = Live(1)
-    store = await indexed(world, tmp_path / "index.sqlite", live)
-    yield Recorded(world, store, site_over(store, world, live))
+def recorded(world: history.World, index_file: Path, tmp_path: Path) -> Iterator[Recorded]:
+    """The world and an index of its own for this test."""
+    path = tmp_path / "index.sqlite"
+    shutil.copy(index_file, path)
+    store = SqliteStore(path)
+    yield Recorded(world, store, site_over(store, world, Live(1)))
     store.close()
 
 
@@ -71,8 +84,13 @@ def assets() -> Iterator[Assets]:
     found.close()
 
 
-@pytest.fixture
-def client(recorded: Recorded, assets: Assets) -> Iterator[TestClient[Litestar]]:
+@pytest.fixture(scope="session")
+def client(
+    world: history.World, index_file: Path, assets: Assets
+) -> Iterator[TestClient[Litestar]]:
     """A visitor of the recorded site."""
-    with TestClient(build_app(recorded.site, assets), raise_server_exceptions=False) as found:
+    store = SqliteStore(index_file)
+    app = build_app(site_over(store, world, Live(1)), assets)
+    with TestClient(app, raise_server_exceptions=False) as found:
         yield found
+    store.close()

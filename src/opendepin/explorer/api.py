@@ -6,7 +6,8 @@ import json
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from opendepin.core.encodings import to_hex
@@ -21,6 +22,9 @@ from opendepin.explorer.store import Row
 STATUSES = {"active": Status.ACTIVE, "suspended": Status.SUSPENDED, "revoked": Status.REVOKED}
 TASK_STATES = ("open", "assigned", "settled", "recalled")
 COVERS_SHOWN = 200
+
+FromSite = NamedDependency[Site]
+"""The site, given by `app.build_app`."""
 
 StateParameter = Annotated[str | None, QueryParameter(name="state")]
 """A task's state; the framework keeps the bare name `state` for itself."""
@@ -62,7 +66,7 @@ class Api(Controller):
     path = "/api/v1"
 
     @get("/head", sync_to_thread=True)
-    def head(self, site: Site) -> dict[str, Any]:
+    def head(self, site: FromSite) -> dict[str, Any]:
         """Return the newest L1 block indexed."""
         row = site.store.head()
         if row is None:
@@ -70,7 +74,7 @@ class Api(Controller):
         return {"block": row["height"], "hash": to_hex(row["hash"]), "time": row["time"]}
 
     @get("/network", sync_to_thread=False)
-    def network(self, site: Site) -> dict[str, Any]:
+    def network(self, site: FromSite) -> dict[str, Any]:
         """Return the trust anchor: what a verifier must know, and what is simulated or weak."""
         n = site.network
         return {
@@ -89,22 +93,22 @@ class Api(Controller):
         }
 
     @get("/stats", sync_to_thread=True)
-    def stats(self, site: Site) -> dict[str, Any]:
+    def stats(self, site: FromSite) -> dict[str, Any]:
         """Return counts, sums and latencies of the whole network."""
         return stats.stats(site)
 
     @get("/pipeline", sync_to_thread=True)
-    def pipeline(self, site: Site) -> dict[str, Any]:
+    def pipeline(self, site: FromSite) -> dict[str, Any]:
         """Return the stages of a message's way with their counts."""
         return {"items": stats.pipeline(site), "latency": stats.latency(site)}
 
     @get("/services")
-    async def services(self, site: Site) -> dict[str, Any]:
+    async def services(self, site: FromSite) -> dict[str, Any]:
         """Return the status of each service of the network, null for one that did not answer."""
         return dict(await site.services.statuses()) if site.services else {}
 
     @get("/projects", sync_to_thread=True)
-    def projects(self, site: Site) -> dict[str, Any]:
+    def projects(self, site: FromSite) -> dict[str, Any]:
         """Return all projects."""
         items: list[dict[str, Any]] = []
         for row in site.store.projects():
@@ -117,8 +121,8 @@ class Api(Controller):
                     "title": sheet.title if sheet else row["name"],
                     "owner": to_hex(row["owner"]),
                     "registered_block": row["height"],
-                    "value": sheet.value_name if sheet else None,
-                    "unit": sheet.value_unit if sheet else None,
+                    "measured": sheet.value_name if sheet else None,
+                    "measured_unit": sheet.value_unit if sheet else None,
                     "limit": scaled(sheet.limit, sheet.value_scale) if sheet else None,
                     "attribution": sheet.attribution if sheet else "",
                     "devices": views.count(site, row["devices"], "devices", source, url),
@@ -129,12 +133,12 @@ class Api(Controller):
     @get("/devices", sync_to_thread=True)
     def devices(
         self,
-        site: Site,
-        cursor: str | None = None,
-        limit: str | None = None,
-        project: str | None = None,
-        status: str | None = None,
-        region: str | None = None,
+        site: FromSite,
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[str | None] = None,
+        project: FromQuery[str | None] = None,
+        status: FromQuery[str | None] = None,
+        region: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
         """Return devices by project and index, with each one's last reading."""
         page = page_of("devices", 2, cursor, limit)
@@ -152,7 +156,7 @@ class Api(Controller):
         return _list("devices", items, rows, page.limit, "project", "device_index")
 
     @get("/devices/{device:str}", sync_to_thread=True)
-    def device(self, site: Site, device: str) -> dict[str, Any]:
+    def device(self, site: FromSite, device: FromPath[str]) -> dict[str, Any]:
         """Return one device with key history and pay."""
         row = find_device(site, device)
         history = [
@@ -174,7 +178,11 @@ class Api(Controller):
 
     @get("/devices/{device:str}/readings", sync_to_thread=True)
     def readings(
-        self, site: Site, device: str, cursor: str | None = None, limit: str | None = None
+        self,
+        site: FromSite,
+        device: FromPath[str],
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
         """Return a device's readings, newest first."""
         page = page_of("readings", 1, cursor, limit)
@@ -184,13 +192,13 @@ class Api(Controller):
         return _list("readings", items, rows, page.limit, "seq")
 
     @get("/messages/{message:str}", sync_to_thread=True)
-    def message(self, site: Site, message: str) -> dict[str, Any]:
+    def message(self, site: FromSite, message: FromPath[str]) -> dict[str, Any]:
         """Return one message and how far it has come."""
         row = find_message(site, message)
         return {**views.message_view(site, row), "raw": to_hex(row["raw"])}
 
     @get("/messages/{message:str}/trail")
-    async def message_trail(self, site: Site, message: str) -> dict[str, Any]:
+    async def message_trail(self, site: FromSite, message: FromPath[str]) -> dict[str, Any]:
         """Return a message's stages and the bundle from which its trail is recomputed."""
         row = find_message(site, message)
         bundle = await with_l1(site, site.bundles.of_message(row["message_id"]))
@@ -198,7 +206,10 @@ class Api(Controller):
 
     @get("/batches", sync_to_thread=True)
     def batches(
-        self, site: Site, cursor: str | None = None, limit: str | None = None
+        self,
+        site: FromSite,
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
         """Return batches, newest first."""
         page = page_of("batches", 1, cursor, limit)
@@ -207,7 +218,7 @@ class Api(Controller):
         return _list("batches", items, rows, page.limit, "number")
 
     @get("/batches/{batch:str}", sync_to_thread=True)
-    def batch(self, site: Site, batch: str) -> dict[str, Any]:
+    def batch(self, site: FromSite, batch: FromPath[str]) -> dict[str, Any]:
         """Return one batch with its segments."""
         row = find_batch(site, batch)
         segments = [
@@ -227,9 +238,9 @@ class Api(Controller):
     @get("/tasks", sync_to_thread=True)
     def tasks(
         self,
-        site: Site,
-        cursor: str | None = None,
-        limit: str | None = None,
+        site: FromSite,
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[str | None] = None,
         task_state: StateParameter = None,
     ) -> dict[str, Any]:
         """Return tasks, newest first."""
@@ -239,7 +250,7 @@ class Api(Controller):
         return _list("tasks", items, rows, page.limit, "batch", "segment")
 
     @get("/tasks/{task:str}", sync_to_thread=True)
-    def task(self, site: Site, task: str) -> dict[str, Any]:
+    def task(self, site: FromSite, task: FromPath[str]) -> dict[str, Any]:
         """Return one task with its outputs in words and what its devices were paid."""
         row = find_task(site, task)
         payouts = site.store.task_payouts(row["task"])
@@ -251,13 +262,13 @@ class Api(Controller):
         }
 
     @get("/tasks/{task:str}/trail")
-    async def task_trail(self, site: Site, task: str) -> dict[str, Any]:
+    async def task_trail(self, site: FromSite, task: FromPath[str]) -> dict[str, Any]:
         """Return the bundle from which a task's result is recomputed."""
         row = find_task(site, task)
         return {"bundle": await with_l1(site, site.bundles.of_task(row["task"]))}
 
     @get("/regions", sync_to_thread=True)
-    def regions(self, site: Site, project: str | None = None) -> dict[str, Any]:
+    def regions(self, site: FromSite, project: FromQuery[str | None] = None) -> dict[str, Any]:
         """Return the proven results per region, and what the project's contract said of them."""
         wanted = (
             number(project, "project") if project is not None else min(site.projects, default=1)
@@ -274,7 +285,7 @@ class Api(Controller):
         return {"project": wanted, "items": stats.regions(site, wanted), "events": events}
 
     @get("/map", sync_to_thread=True)
-    def map(self, site: Site) -> Response[dict[str, Any]]:
+    def map(self, site: FromSite) -> Response[dict[str, Any]]:
         """Return the devices whose owners consented to be shown, as GeoJSON."""
         content = site.kept("map", lambda: geojson(site))
         return Response(content, media_type="application/geo+json")
@@ -282,7 +293,7 @@ class Api(Controller):
     @get("/events")
     async def events(
         self,
-        site: Site,
+        site: FromSite,
         last_event_id: LastEventId = None,
     ) -> Stream:
         """Stream live events (`text/event-stream`); `Last-Event-ID` gets what was missed."""

@@ -11,12 +11,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from litestar import Litestar, Request, Response, get
 from litestar.config.response_cache import ResponseCacheConfig
-from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.datastructures import State
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.params import FromPath
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
 from opendepin import __version__
@@ -26,6 +27,9 @@ from opendepin.explorer.assets.serving import Assets
 from opendepin.explorer.pages import Pages
 from opendepin.explorer.problems import respond
 from opendepin.explorer.site import Site, short
+
+FromAssets = NamedDependency[Assets]
+"""The assets, given by `build_app`."""
 
 FOREVER = "public, max-age=31536000, immutable"
 POLICY = (
@@ -41,7 +45,9 @@ HEADERS = {
 
 
 @get("/assets/{version:str}/{name:path}", include_in_schema=False)
-async def asset(request: Request[Any, Any, State], name: str, assets: Assets) -> Response[bytes]:
+async def asset(
+    request: Request[Any, Any, State], name: FromPath[str], assets: FromAssets
+) -> Response[bytes]:
     """Serve one asset in the smallest form the browser takes."""
     found = assets.get(name.removeprefix("/"))
     if found is None:
@@ -54,7 +60,9 @@ async def asset(request: Request[Any, Any, State], name: str, assets: Assets) ->
 
 
 @get("/tiles/{version:str}/{z:int}/{x:int}/{y:int}", include_in_schema=False)
-async def tile(z: int, x: int, y: int, assets: Assets) -> Response[bytes]:
+async def tile(
+    z: FromPath[int], x: FromPath[int], y: FromPath[int], assets: FromAssets
+) -> Response[bytes]:
     """Serve one tile of the basemap."""
     content = assets.tile(z, x, y)
     headers = {"Cache-Control": FOREVER}
@@ -70,7 +78,7 @@ async def healthz() -> dict[str, bool]:
     return {"ok": True}
 
 
-def build_app(site: Site, assets: Assets) -> Litestar:
+def build_app(site: Site, assets: FromAssets) -> Litestar:
     """Return the ASGI application over a site and its assets."""
     site.assets_version = assets.version
 

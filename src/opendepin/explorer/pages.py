@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from litestar import Controller, get
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from opendepin.core.encodings import from_hex, to_hex
@@ -14,6 +15,7 @@ from opendepin.explorer import stats, trail, views, words
 from opendepin.explorer.api import (
     STATUSES,
     TASK_STATES,
+    FromSite,
     StateParameter,
     find_batch,
     find_device,
@@ -50,7 +52,7 @@ class Pages(Controller):
     include_in_schema = False
 
     @get("/", sync_to_thread=True)
-    def home(self, site: Site) -> Template:
+    def home(self, site: FromSite) -> Template:
         """Map, key figures, pipeline, live feed, and the stations as a table."""
         rows = site.store.devices(Page(500))
         return _page(
@@ -67,10 +69,10 @@ class Pages(Controller):
     @get("/devices", sync_to_thread=True)
     def devices(
         self,
-        site: Site,
-        cursor: str | None = None,
-        status: str | None = None,
-        region: str | None = None,
+        site: FromSite,
+        cursor: FromQuery[str | None] = None,
+        status: FromQuery[str | None] = None,
+        region: FromQuery[str | None] = None,
     ) -> Template:
         """All devices."""
         page = page_of("devices", 2, cursor, "100")
@@ -93,7 +95,9 @@ class Pages(Controller):
         )
 
     @get("/devices/{device:str}", sync_to_thread=True)
-    def device(self, site: Site, device: str, cursor: str | None = None) -> Template:
+    def device(
+        self, site: FromSite, device: FromPath[str], cursor: FromQuery[str | None] = None
+    ) -> Template:
         """One device: status, readings, pay, key history."""
         row = find_device(site, device)
         page = page_of("readings", 1, cursor, "25")
@@ -121,7 +125,7 @@ class Pages(Controller):
         )
 
     @get("/messages/{message:str}", sync_to_thread=True)
-    def message(self, site: Site, message: str) -> Template:
+    def message(self, site: FromSite, message: FromPath[str]) -> Template:
         """One reading's trail from signature to L1, and its verification in this browser."""
         row = find_message(site, message)
         device = site.store.device(row["device"])
@@ -137,7 +141,7 @@ class Pages(Controller):
         )
 
     @get("/batches", sync_to_thread=True)
-    def batches(self, site: Site, cursor: str | None = None) -> Template:
+    def batches(self, site: FromSite, cursor: FromQuery[str | None] = None) -> Template:
         """All batches."""
         page = page_of("batches", 1, cursor, "50")
         rows = site.store.batches(page)
@@ -151,7 +155,7 @@ class Pages(Controller):
         )
 
     @get("/batches/{batch:str}", sync_to_thread=True)
-    def batch(self, site: Site, batch: str) -> Template:
+    def batch(self, site: FromSite, batch: FromPath[str]) -> Template:
         """One batch: header, segments, messages."""
         row = find_batch(site, batch)
         segments = [_segment(site, row["number"], s) for s in site.store.segments(row["number"])]
@@ -167,7 +171,12 @@ class Pages(Controller):
         )
 
     @get("/tasks", sync_to_thread=True)
-    def tasks(self, site: Site, cursor: str | None = None, task_state: StateParameter = None) -> Template:
+    def tasks(
+        self,
+        site: FromSite,
+        cursor: FromQuery[str | None] = None,
+        task_state: StateParameter = None,
+    ) -> Template:
         """All tasks."""
         page = page_of("tasks", 2, cursor, "50")
         if task_state and task_state not in TASK_STATES:
@@ -184,7 +193,7 @@ class Pages(Controller):
         )
 
     @get("/tasks/{task:str}", sync_to_thread=True)
-    def task(self, site: Site, task: str) -> Template:
+    def task(self, site: FromSite, task: FromPath[str]) -> Template:
         """One task: statement, outputs in words, proof facts, who is trusted for what."""
         row = find_task(site, task)
         bundle = site.bundles.of_task(row["task"])
@@ -206,7 +215,7 @@ class Pages(Controller):
         )
 
     @get("/cover", sync_to_thread=True)
-    def cover(self, site: Site) -> Template:
+    def cover(self, site: FromSite) -> Template:
         """The demo project's cover: proven results per region."""
         project = min(site.projects, default=1)
         return _page(
@@ -220,7 +229,7 @@ class Pages(Controller):
         )
 
     @get("/about", sync_to_thread=True)
-    def about(self, site: Site) -> Template:
+    def about(self, site: FromSite) -> Template:
         """What is proven, by whom it is believed, what is simulated."""
         return _page(
             site,
@@ -232,13 +241,13 @@ class Pages(Controller):
         )
 
     @get("/status")
-    async def status(self, site: Site) -> Template:
+    async def status(self, site: FromSite) -> Template:
         """What each service says of itself."""
         services = dict(await site.services.statuses()) if site.services else {}
         return _page(site, "status", "Services", services=services)
 
     @get("/search", sync_to_thread=True)
-    def search(self, site: Site, q: str = "") -> Template | Redirect:
+    def search(self, site: FromSite, q: FromQuery[str] = "") -> Template | Redirect:
         """Go to what the text names, or say that nothing is known by it."""
         text = q.strip()[:SEARCH_MAX_CHARS]
         found = _found(site, text) if text else None
@@ -253,7 +262,12 @@ def recent(site: Site, limit: int) -> list[dict[str, Any]]:
 
 
 def _happening(site: Site, row: Row) -> dict[str, Any]:
-    subject, kind, amount, detail = to_hex(row["subject"]), row["kind"], row["amount"], row["detail"]
+    subject, kind, amount, detail = (
+        to_hex(row["subject"]),
+        row["kind"],
+        row["amount"],
+        row["detail"],
+    )
     where = f"block {row['height']}"
     if kind == "batch":
         text, href = f"Batch {detail} accepted", f"/batches/{detail}"
@@ -320,7 +334,9 @@ def _grouped(outputs: list[dict[str, Any]], sheet: ProjectSheet | None) -> list[
     rows: dict[str, dict[str, Any]] = {}
     for output in outputs:
         if output.get("group"):
-            row = rows.setdefault(output["group"], {"group": names.get(output["group"], output["group"]), "unit": ""})
+            row = rows.setdefault(
+                output["group"], {"group": names.get(output["group"], output["group"]), "unit": ""}
+            )
             row[output["figure"]] = output["value"]
             row["unit"] = output["unit"] or row["unit"]
     return list(rows.values())

@@ -26,10 +26,42 @@ TOWN_STEPS = ((4, 1_000_000), (5, 300_000), (6, 100_000), (7, 50_000))
 """(first zoom, smallest population) of town names."""
 
 EUROPE = {
-    *(
-        "AL AT BA BE BG BY CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO"
-    ).split(),
-    *("PL PT RO RS RU SE SI SK SM TR UA VA XK").split(),
+    *[
+        "AL",
+        "AT",
+        "BA",
+        "BE",
+        "BG",
+        "BY",
+        "CH",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GB",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IS",
+        "IT",
+        "LI",
+        "LT",
+        "LU",
+        "LV",
+        "MC",
+        "MD",
+        "ME",
+        "MK",
+        "MT",
+        "NL",
+        "NO",
+    ],
+    *["PL", "PT", "RO", "RS", "RU", "SE", "SI", "SK", "SM", "TR", "UA", "VA", "XK"],
 }
 
 

@@ -73,7 +73,7 @@ class Topology:
         holes = [hole for hole in map(self._ring, rings[1:]) if len(hole) >= MIN_RING]
         shape = Polygon(outer, holes if outer == ring else []).buffer(0)
         low, _, high, _ = shape.bounds
-        if -HALF <= low and high <= HALF:
+        if low >= -HALF and high <= HALF:
             return shape
         pieces: list[BaseGeometry] = []
         for turn in (-1, 0, 1):
