@@ -106,6 +106,21 @@ def header_of_json(block: Mapping[str, Any]) -> Header:
     Raises:
         HeaderRejected: a field is missing or malformed, or the hash is another's.
     """
+    header = decode_header(rlp_of_json(block))
+    if block.get("hash") != "0x" + header.hash.hex():
+        raise HeaderRejected(
+            f"block {header.number} claims the hash {block.get('hash')}, its header hashes to "
+            f"0x{header.hash.hex()}"
+        )
+    return header
+
+
+def rlp_of_json(block: Mapping[str, Any]) -> bytes:
+    """Write the RLP of a header from its JSON fields, whatever hash they claim.
+
+    Raises:
+        HeaderRejected: a field is missing or malformed.
+    """
     items: list[rlp.Item] = []
     ended = False
     for name, kind, size in FIELDS + LATER_FIELDS:
@@ -116,13 +131,7 @@ def header_of_json(block: Mapping[str, Any]) -> Header:
         if ended:
             raise HeaderRejected(f"{name} is given but an earlier fork's field is not")
         items.append(_of_json(name, kind, size, text))
-    header = decode_header(rlp.encode(items))
-    if block.get("hash") != "0x" + header.hash.hex():
-        raise HeaderRejected(
-            f"block {header.number} claims the hash {block.get('hash')}, its header hashes to "
-            f"0x{header.hash.hex()}"
-        )
-    return header
+    return rlp.encode(items)
 
 
 def _check(row: tuple[str, str, int], item: rlp.Item) -> bytes:

@@ -156,7 +156,7 @@ class AnvilEngine:
         await check_version(binary)
         copies = Copies(self.config.home)
         kept = copies.good()
-        self._floor = kept[-1].height if len(kept) > 1 or copies.lost else 0
+        self._floor = kept[-1].height if kept and (len(kept) > 1 or copies.lost) else 0
         if not kept:
             await self._start_from_genesis(binary, copies)
         elif not await self._start_from_any(binary, copies, kept):
@@ -181,8 +181,8 @@ class AnvilEngine:
 
     async def _start_from_any(self, binary: Path, copies: Copies, kept: Sequence[Copy]) -> bool:
         for copy in kept:
-            state = copies.unpack(copy)
             try:
+                state = await asyncio.to_thread(copies.unpack, copy)
                 await self._spawn(binary, ["--load-state", str(state)])
                 await self._check_restored(copy)
             except (DepinError, ChildFailed) as error:
@@ -193,7 +193,7 @@ class AnvilEngine:
                 self.log.info("restored", height=copy.height)
                 return True
             finally:
-                state.unlink(missing_ok=True)
+                copies.clear()
         return False
 
     async def _spawn(self, binary: Path, how: Sequence[str]) -> None:
@@ -238,6 +238,9 @@ class AnvilEngine:
         header = await self.client.block(copy.height)
         if header is None or not header.hash.startswith(copy.hash_start):
             raise EngineFailed(f"block {copy.height} is not the one that was kept")
+        ahead = header.time - self.clock.now_s()
+        if ahead > 0:  # block times would go back: the engine takes the machine's clock anew
+            await self._rpc().call("evm_increaseTime", ahead)
         newest = await self.client.prove({PROBE: []})
         storage.verify_account_proof(
             newest.header.state_root, PROBE, newest.contracts[0].account_nodes

@@ -13,10 +13,13 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from opendepin.chain.errors import EngineFailed
+from opendepin.chain.errors import EngineFailed, HeaderRejected
+from opendepin.chain.header import rlp_of_json
+from opendepin.core.encodings import keccak256
 from opendepin.runtime.disk import write_atomic
 
 KEPT = 2
@@ -100,10 +103,18 @@ class Copies:
         return found[:KEPT]
 
     def unpack(self, copy: Copy) -> Path:
-        """Write the copy's plain JSON for the engine to load; the caller removes it."""
+        """Write the copy's plain JSON for the engine to load; `clear` removes it.
+
+        Raises:
+            EngineFailed: its blocks are no chain.
+        """
         path = self._home / "load.json"
-        path.write_bytes(_unpack(copy.path.read_bytes()))
+        path.write_bytes(_one_chain(_unpack(copy.path.read_bytes())))
         return path
+
+    def clear(self) -> None:
+        """Remove what `unpack` wrote."""
+        (self._home / "load.json").unlink(missing_ok=True)
 
     def set_aside(self, copy: Copy) -> None:
         """Rename a copy that is not good, so that it is looked at no more but not lost."""
@@ -134,3 +145,27 @@ def _unpack(dump: bytes) -> bytes:
         if file.read(1):
             raise EngineFailed(f"a dump unpacks to more than {MAX_DUMP_BYTES} bytes")
     return data
+
+
+def _one_chain(state: bytes) -> bytes:
+    """Leave out blocks that are not ancestors of the newest one.
+
+    After a restore the engine also keeps the genesis block that it began with by itself; dumped and
+    loaded again, either of the two may become block 0.
+    """
+    value: Any = msgspec.json.decode(state)
+    try:
+        by_hash = {keccak256(rlp_of_json(row["header"])): row for row in value["blocks"]}
+        best = value["best_block_number"]
+        tops = [found for found, row in by_hash.items() if int(row["header"]["number"], 16) == best]
+        chain: list[Any] = []
+        for top in tops[:1]:
+            at: bytes = top
+            while (row := by_hash.get(at)) is not None:
+                chain.append(row)
+                at = bytes.fromhex(row["header"]["parentHash"][2:])
+    except (KeyError, TypeError, ValueError, HeaderRejected) as error:
+        raise EngineFailed(f"a dump's blocks are of another form: {error!r}") from error
+    if len(tops) != 1 or len(chain) != best + 1:
+        raise EngineFailed(f"a dump's blocks are no chain of {best + 1}, but {len(chain)}")
+    return msgspec.json.encode({**value, "blocks": chain[::-1]})
