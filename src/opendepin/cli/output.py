@@ -20,6 +20,7 @@ from rich.table import Table
 from opendepin.core.errors import DepinError, Rejected
 from opendepin.network.errors import NotRunning
 from opendepin.network.home import Home, default_home
+from opendepin.verify import BundleRejected
 
 EXIT_BROKEN, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_CHECK_FAILED = 1, 2, 3, 4
 ERROR_PAGE = "docs/reference/errors.md"
@@ -97,7 +98,7 @@ def exit_code(error: DepinError) -> int:
     """Return the exit code of an error."""
     if isinstance(error, NotRunning):
         return EXIT_NOT_RUNNING
-    if isinstance(error, CheckFailed):
+    if isinstance(error, (CheckFailed, BundleRejected)):
         return EXIT_CHECK_FAILED
     return EXIT_USAGE if isinstance(error, Rejected) else EXIT_BROKEN
 

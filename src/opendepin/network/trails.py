@@ -19,7 +19,7 @@ from opendepin.network.errors import HomeRefused, NotRunning
 from opendepin.network.home import Home, read_json
 from opendepin.network.parts import artifact_cache, engine
 from opendepin.proofs.zk.native import holds
-from opendepin.verify import Anchor, Report, check, read_bundle
+from opendepin.verify import Anchor, Report, check, read_bundle, require_subject
 from opendepin.verify.anchor import anchor_of_genesis
 
 PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
@@ -66,7 +66,14 @@ def fetch_bundle(home: Home, identifier: str) -> bytes:
 
     Raises:
         HomeRefused: nothing of that id is known.
+        SubjectRejected: the explorer answers with the bundle of something else.
     """
+    data = _fetch(home, identifier)
+    require_subject(read_bundle(data), from_hex(identifier))
+    return data
+
+
+def _fetch(home: Home, identifier: str) -> bytes:
     api = Api(home)
     if len(identifier) == DEVICE_CHARACTERS:
         return _encode(api.get(f"/messages/{_last_message(api, identifier)}/trail"))
