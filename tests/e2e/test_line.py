@@ -60,15 +60,16 @@ def test_a_bundle_verifies_offline_and_altered_ones_fail(
     genesis = str(network.home.genesis_file)
     brought = ("--genesis", genesis, "--block-hash", trusted, "--home", elsewhere)
     done = depin("verify", "--bundle", str(file), *brought, "--json")
-    assert done.returncode == 0 and json.loads(done.stdout)["complete"], done.stdout + done.stderr
-    bundle = json.loads(file.read_text())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["complete"]bundle = json.loads(file.read_text())
     for name, step in ALTERATIONS.items():
         altered = json.loads(json.dumps(bundle))
         alter(altered, name)
         file.write_text(json.dumps(altered))
         done = depin("verify", "--bundle", str(file), *brought, "--json")
         failed = [s["name"] for s in json.loads(done.stdout)["steps"] if s["outcome"] == "fails"]
-        assert done.returncode == 4 and step in failed, (name, done.returncode, failed)
+        assert done.returncode == 4, (name, done.stderr)
+        assert step in failed, (name, failed)
     other = "0x" + "11" * 32
     wrong = ("--genesis", genesis, "--block-hash", other, "--home", elsewhere)
     file.write_text(json.dumps(bundle))
@@ -132,7 +133,8 @@ def test_read_commands_speak_json_and_tables(network: Network, message: str) -> 
     assert doctor.returncode == 0, doctor.stdout
     for command in (("status",), ("device", "list"), ("task", "list"), ("batch", "list")):
         table = network.depin(*command)
-        assert table.returncode == 0 and table.stdout.strip(), table.stderr
+        assert table.returncode == 0, table.stderr
+        assert table.stdout.strip()
     lines = network.depin("logs", "sequencer", "-n", "5").stdout.splitlines()
     assert all(json.loads(line)["service"] == "sequencer" for line in lines)
 
