@@ -61,7 +61,8 @@ def test_a_bundle_verifies_offline_and_altered_ones_fail(
     brought = ("--genesis", genesis, "--block-hash", trusted, "--home", elsewhere)
     done = depin("verify", "--bundle", str(file), *brought, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["complete"]bundle = json.loads(file.read_text())
+    assert json.loads(done.stdout)["complete"]
+    bundle = json.loads(file.read_text())
     for name, step in ALTERATIONS.items():
         altered = json.loads(json.dumps(bundle))
         alter(altered, name)
