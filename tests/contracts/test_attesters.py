@@ -34,6 +34,18 @@ def test_holds_the_set_for_good(attesters: Any) -> None:
     assert not attesters.is_member(world.address_text(bytes(20)))
 
 
+def test_tells_its_set(attesters: Any) -> None:
+    (event,) = attesters.get_logs()
+    assert list(event.members) == addresses(world.ATTESTERS)
+    assert event.threshold == world.THRESHOLD
+
+
+def test_all_may_have_to_sign() -> None:
+    attesters = world.load("Attesters", addresses(world.ATTESTERS), 4)
+    assert attesters.check(DIGEST, signed(*world.ATTESTERS))
+    assert not attesters.check(DIGEST, signed(*world.ATTESTERS[:3]))
+
+
 @given(st.lists(st.sampled_from([*world.ATTESTERS, STRANGER]), max_size=6))
 @settings(max_examples=40)
 def test_takes_a_list_exactly_when_it_is_right(keys: list[Key]) -> None:
