@@ -16,6 +16,10 @@ from tests.contracts import world
 BURN_REASON = b"settlement".ljust(32, b"\0")
 PICK = st.integers(0, 2**16)
 COUNT = 8
+STATES = st.sampled_from([None, s.OPEN, s.ASSIGNED, s.ASSIGNED, s.SETTLED])
+"""Of which tasks one is picked; `None` for any."""
+UNITS = st.tuples(*[st.integers(0, 3)] * 3)
+FORGES = st.sampled_from([False, False, False, True])
 FORGED = b"\x01" * 64
 
 
@@ -28,8 +32,8 @@ class Money(RuleBasedStateMachine):
         self.anchor.__enter__()
         self.settling = s.build()
         self.settling.register_devices(3)
-        self.books = dict.fromkeys(("withdrawn", "operators", "devices", "burned"), 0)
-        self.books["deposited"] = s.DEPOSIT
+        names = ["withdrawn", "operators", "devices", "burned", "deposited"]
+        self.books = dict.fromkeys(names, 0) | {"deposited": s.DEPOSIT}
         self.free = s.DEPOSIT
         self.reserved: dict[bytes, int] = {}
         self.held: dict[bytes, int] = {}
@@ -71,12 +75,20 @@ class Money(RuleBasedStateMachine):
             self.free -= amount
 
     @rule(
-        rate=st.integers(0, 2**64),
-        fee=st.integers(0, 2**64),
+        rate=st.integers(0, 10**17),
+        fee=st.integers(0, 10**17),
         seed=st.binary(min_size=32, max_size=32),
     )
     def register(self, rate: int, fee: int, seed: bytes) -> None:
         self.settling.register_program((seed,) * 3, unit_rate=rate, operator_fee=fee)
+
+    @rule(units=UNITS)
+    def carry(self, units: tuple[int, int, int]) -> None:
+        """Bring the newest task from its opening to its settlement."""
+        self.open()
+        newest = len(self.tasks) - 1
+        self.assign(newest, None, ready=True)
+        self.settle(newest, None, units, forged=False)
 
     @rule()
     def open(self) -> None:
@@ -96,16 +108,20 @@ class Money(RuleBasedStateMachine):
             self.free -= cost
             assert self.refused(self.settling.settlement.open, batch, 0, call)
 
-    @rule(number=PICK)
-    def assign(self, number: int) -> None:
-        task = self.pick(number)
+    @rule(number=PICK, state=STATES, ready=st.booleans())
+    def assign(self, number: int, state: int | None, ready: bool) -> None:
+        task = self.pick(number, state)
+        if ready:
+            s.blocks(s.DRAW_DELAY + 1, s.WINDOW + 1)
         if task and not self.refused(self.settling.settlement.assign, task.id):
             assert self.tasks[task.id][1] in (s.OPEN, s.ASSIGNED)
             self.tasks[task.id] = task, s.ASSIGNED
 
-    @rule(number=PICK, units=st.tuples(*[st.integers(0, 4)] * 3), forged=st.booleans())
-    def settle(self, number: int, units: tuple[int, int, int], forged: bool) -> None:
-        task = self.pick(number)
+    @rule(number=PICK, state=STATES, units=UNITS, forged=FORGES)
+    def settle(
+        self, number: int, state: int | None, units: tuple[int, int, int], forged: bool
+    ) -> None:
+        task = self.pick(number, state)
         if task is None:
             return
         settlement = self.settling.settlement
@@ -126,9 +142,11 @@ class Money(RuleBasedStateMachine):
             self.units[task.id] = units
             self.tasks[task.id] = task, s.SETTLED
 
-    @rule(number=PICK)
-    def recall(self, number: int) -> None:
+    @rule(number=PICK, late=st.booleans())
+    def recall(self, number: int, late: bool) -> None:
         task = self.pick(number)
+        if late:
+            s.seconds(s.WINDOW + s.RECALL_DELAY + 1)
         if task and not self.refused(
             self.settling.settlement.recall, task.id, sender=self.settling.owner
         ):
@@ -187,14 +205,14 @@ def run(examples: int, steps: int) -> None:
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
     case = type("Case", (Money.TestCase,), {"settings": shape})
     case("runTest").runTest()
 
 
 def test_every_wei_is_in_one_place_after_any_calls() -> None:
-    run(examples=8, steps=40)
+    run(examples=20, steps=40)
 
 
 @pytest.mark.soak

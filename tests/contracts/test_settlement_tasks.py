@@ -181,6 +181,7 @@ def test_w9_the_operator_is_drawn_by_the_grounds_rule(settling: Settling) -> Non
         height = seed_height(at, s.DRAW_DELAY, boa.env.evm.patch.block_number)
         assert height == at + s.DRAW_DELAY
         task = settling.settlement.task(opened.id)
+        assert height is not None
         assert task.seed == s.block_hash(height)
         expected = operator_at(settling, drawn(opened.id, task.seed, 0, 3))
         assert task.assignee.canonical_address == expected == event.operator.canonical_address
