@@ -212,7 +212,7 @@ def run(examples: int, steps: int) -> None:
 
 
 def test_every_wei_is_in_one_place_after_any_calls() -> None:
-    run(examples=20, steps=40)
+    run(examples=12, steps=40)
 
 
 @pytest.mark.soak
