@@ -140,6 +140,14 @@ def test_read_commands_speak_json_and_tables(network: Network, message: str) -> 
     assert all(json.loads(line)["service"] == "sequencer" for line in lines)
 
 
+def test_one_id_traces_a_message_from_batch_to_layer_1(network: Network, message: str) -> None:
+    lines = network.depin("logs", "--trace", message, "-n", "500").stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert {row["service"].partition("-")[0] for row in rows} >= {"sequencer", "store", "operator"}
+    assert {row["event"] for row in rows} >= {"sealed", "attested", "proven", "intent-ended"}
+    assert network.depin("logs", "--trace", "0x" + "00" * 32).stdout == ""
+
+
 def test_errors_say_what_and_end_with_their_code(network: Network, tmp_path: Path) -> None:
     nowhere = Home(tmp_path / "nowhere")
     assert network.depin("status", home=nowhere).returncode == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from opendepin.chain.adapters.anvil import find_anvil
+from opendepin.chain.program import find_anvil
 from opendepin.cli.output import (
     EXIT_CHECK_FAILED,
     HomeOption,

@@ -17,8 +17,11 @@ from opendepin.cli.output import (
     print_json,
     print_table,
 )
+from opendepin.core.errors import DepinError
 from opendepin.network import control
 from opendepin.network.errors import NotRunning, UnknownRoom
+from opendepin.network.home import Home
+from opendepin.network.trails import Api
 
 MAX_LOG_LINES = 10_000
 
@@ -82,7 +85,10 @@ def logs(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
     trace: Annotated[
-        str | None, typer.Option(help="Only lines of one message id, task id or batch number.")
+        str | None,
+        typer.Option(
+            help="Only lines of one message (with its batch, task and transactions), task or batch."
+        ),
     ] = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=MAX_LOG_LINES)] = 50,
 ) -> None:
@@ -95,8 +101,17 @@ def logs(
     if service is not None and service not in known:
         raise UnknownRoom(f"no logs of {service!r}: there are {', '.join(known)}")
     files = [folder / f"{name}.jsonl" for name in ([service] if service else known)]
-    for row in control.tail(files, lines, follow=follow, trace=trace):
+    wanted = None if trace is None else control.trace_of(trace, _message(place, trace))
+    for row in control.tail(files, lines, follow=follow, trace=wanted):
         out.print(json.dumps(row, ensure_ascii=False), markup=False, soft_wrap=True)
+
+
+def _message(place: Home, identifier: str) -> dict[str, Any] | None:
+    """Return what the explorer knows of a message; None for another id, or when it is away."""
+    try:
+        return Api(place).get(f"/messages/{identifier}")
+    except DepinError:
+        return None
 
 
 @command

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -135,8 +136,38 @@ def state_of(home: Home) -> dict[str, Any]:
         return {}
 
 
+@dataclass(frozen=True)
+class Trace:
+    """What one id touches: every log line of its way, from the message to the L1 transaction."""
+
+    traces: frozenset[str]
+    """Message id, batch number, task id, as lines carry them under `trace`."""
+    intents: tuple[str, ...] = ()
+    """Beginnings of the outbox's intent keys, e.g. `batch/7/`."""
+
+    def holds(self, line: Mapping[str, Any]) -> bool:
+        """Say whether a line belongs to it."""
+        intent = str(line.get("intent", line.get("key", "")))
+        return str(line.get("trace")) in self.traces or intent.startswith(self.intents or ("\0",))
+
+
+def trace_of(identifier: str, message: Mapping[str, Any] | None) -> Trace:
+    """Return the trace of an id; a message's row tells its batch and task."""
+    found, intents = {identifier}, list[str]()
+    if message is not None:
+        batch, segment, task = (message.get(name) for name in ("batch", "segment", "task"))
+        if batch is not None:
+            found.add(str(batch))
+            intents += [f"batch/{batch}/", f"open/{batch}/{segment}/"]
+        if task is not None:
+            found.add(str(task))
+            bare = str(task).removeprefix("0x")
+            intents += [f"{kind}/{bare}/" for kind in ("assign", "settle", "claim")]
+    return Trace(frozenset(found), tuple(intents))
+
+
 def tail(
-    files: Sequence[Path], lines: int, *, follow: bool, trace: str | None
+    files: Sequence[Path], lines: int, *, follow: bool, trace: Trace | None
 ) -> Iterator[dict[str, Any]]:
     """Yield the last log rows of several files by time, then new ones as they come."""
     offsets: dict[Path, int] = {}
@@ -157,7 +188,7 @@ def tail(
             yield from _rows(fresh[:end], trace)
 
 
-def _rows(text: bytes, trace: str | None) -> list[dict[str, Any]]:
+def _rows(text: bytes, trace: Trace | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in text.splitlines():
         try:
@@ -166,6 +197,6 @@ def _rows(text: bytes, trace: str | None) -> list[dict[str, Any]]:
             continue
         if isinstance(row, dict):
             line = cast(dict[str, Any], row)
-            if trace is None or str(line.get("trace")) == trace:
+            if trace is None or trace.holds(line):
                 found.append(line)
     return found
