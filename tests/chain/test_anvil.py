@@ -13,18 +13,13 @@ from typing import Any
 import pytest
 
 from opendepin.chain import storage
-from opendepin.chain.adapters.anvil import (
-    LABEL,
-    AnvilConfig,
-    AnvilEngine,
-    check_version,
-    find_anvil,
-)
+from opendepin.chain.adapters.anvil import LABEL, AnvilConfig, AnvilEngine
 from opendepin.chain.adapters.copies import Copies
 from opendepin.chain.artifacts import Artifact
 from opendepin.chain.errors import EngineFailed, EngineMissing, NodeAway
 from opendepin.chain.header import Header
 from opendepin.chain.ports import ExecutionEngine
+from opendepin.chain.program import check_version, find_anvil
 from opendepin.runtime import processes
 from opendepin.runtime.clock import SystemClock
 
@@ -110,6 +105,12 @@ async def test_block_hashes_inside_the_evm_are_right_after_a_restore_by_eip_2935
         "eth_call", {"to": "0x" + HISTORY.hex(), "data": "0x" + f"{1:064x}"}, "latest"
     )
     assert told == "0x" + first.hash.hex()
+    head = await fresh.client.block_number()
+    for height in range(1, head):
+        header = await fresh.client.block(height)
+        assert header is not None
+        by_history = contract.call("history_hash", height, returns=bytes)
+        assert await fresh.client.call(by_history) == header.hash
     by_opcode = await fresh.client.call(contract.call("hash_of", 1, returns=bytes))
     assert by_opcode != first.hash  # should this ever fail, the engine was mended
 

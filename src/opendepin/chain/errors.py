@@ -3,16 +3,19 @@
 DepinError
 ├── Rejected
 │   ├── Reverted            revert        a contract refused; `reason` is the decoded one
-│   ├── SendRejected        send-…        the node refused a transaction for good
-│   ├── RpcRejected         rpc-…         the node refused a request as it stands
-│   ├── HeaderRejected      header        a block header is not of the known form, or not of that
-hash │   ├── StateProofRejected  state-proof   a Merkle–Patricia proof does not hold │   └──
-BindingRejected     binding       a typed binding does not fit the contract's ABI ├── PeerFault │
-├── NodeAway            node-away     the node does not answer, or is being restored │   └──
-NodeFault           node-fault    the node answers what cannot be └── Broken
+│   ├── RpcRejected         rpc           the node refused a request as it stands
+│   ├── HeaderRejected      header        a block header is not of the known form, or of its hash
+│   ├── StateProofRejected  state-proof   a Merkle–Patricia proof does not hold
+│   └── BindingRejected     binding       a typed binding does not fit the contract's ABI
+├── PeerFault
+│   ├── NodeAway            node-away     the node does not answer, or is being restored
+│   └── NodeFault           node-fault    the node answers what cannot be
+└── Broken
     ├── EngineMissing       engine-…      the engine's program is missing or of another version
     ├── EngineFailed        engine-failed the engine does not start from any state we hold
-    ├── WrongCode           wrong-code    a contract's code is not the one the address book names
+    ├── WrongCode           wrong-code    a contract's code is not the one the book names
+    ├── FinalTakenBack      final-…       a final block is gone: another chain answers
+    ├── DeployFailed        deploy        a contract could not be deployed
     └── ArtifactsMissing    artifacts     a contract was not compiled, or does not compile
 """
 
@@ -34,12 +37,6 @@ class Reverted(Rejected):
         """Raw return data of the revert."""
         self.transaction = transaction
         """Hash, when it was mined."""
-
-
-class SendRejected(Rejected):
-    """The node refused a transaction and will refuse it again."""
-
-    code = "send"
 
 
 class RpcRejected(Rejected):

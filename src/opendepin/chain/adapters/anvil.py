@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +21,10 @@ import httpx
 from opendepin.chain import storage
 from opendepin.chain.adapters.copies import Copies, Copy
 from opendepin.chain.client import ChainClient
-from opendepin.chain.errors import EngineFailed, EngineMissing, NodeAway
+from opendepin.chain.errors import EngineFailed, NodeAway
 from opendepin.chain.jsonrpc import Rpc
 from opendepin.chain.ports import Capabilities, Final
+from opendepin.chain.program import check_version, find_anvil
 from opendepin.core.errors import DepinError
 from opendepin.runtime import processes
 from opendepin.runtime.clock import Clock
@@ -33,7 +33,6 @@ from opendepin.runtime.errors import ChildFailed
 from opendepin.runtime.net import LOOPBACK, first_free
 from opendepin.runtime.service import Stop
 
-VERSION = "1.7.1"
 LABEL = "embedded development L1"
 HARDFORK = "osaka"
 READY_TIMEOUT_S = 15.0
@@ -63,44 +62,6 @@ class AnvilConfig:
     finality_depth: int = 2
     """Blocks above a final one, at least."""
     copy_interval_s: float = 1.0
-
-
-def find_anvil(roots: Sequence[Path]) -> Path:
-    """Return the program: from a `node_modules` in or above one of `roots`, else from the PATH.
-
-    Raises:
-        EngineMissing: it is nowhere.
-    """
-    for root in roots:
-        for folder in (root, *root.parents):
-            for found in sorted(folder.glob("node_modules/@foundry-rs/anvil-*/bin/anvil")):
-                return found
-    on_path = shutil.which("anvil")
-    if on_path is None:
-        raise EngineMissing(
-            "the embedded L1 needs anvil, which is not installed: run `make setup` in the "
-            "checkout, "
-            f"or install Foundry {VERSION} so that `anvil` is on PATH"
-        )
-    return Path(on_path)
-
-
-async def check_version(binary: Path) -> None:
-    """Check that the program is the one version we know the traps of.
-
-    Raises:
-        EngineMissing: it does not run, or is another version.
-    """
-    try:
-        done = await asyncio.to_thread(processes.run_once, [str(binary), "--version"])
-    except ChildFailed as error:
-        raise EngineMissing(f"{binary} does not run: {error}", code="engine-broken") from error
-    words = done.stdout.decode(errors="replace").split()
-    if VERSION not in words:
-        said = " ".join(words[:3]) or "nothing"
-        raise EngineMissing(
-            f"{binary} is not anvil {VERSION}: it says {said}", code="engine-version"
-        )
 
 
 @dataclass
@@ -178,6 +139,7 @@ class AnvilEngine:
                 path, genesis_json(self.config.chain_id, self.config.alloc, self.clock.now_s())
             )
         await self._spawn(binary, ["--init", str(path)])
+        await self._rpc().call("evm_mine")  # a state at height 0 is not restored as it was
 
     async def _start_from_any(self, binary: Path, copies: Copies, kept: Sequence[Copy]) -> bool:
         for copy in kept:
