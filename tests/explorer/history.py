@@ -32,10 +32,12 @@ from opendepin.core.keys import Key
 from opendepin.core.manifest import Manifest
 from opendepin.core.message import build, external_aad, message_id, parse
 from opendepin.core.schema import Field, Schema
+from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.demo.readings import Recorded, recorded
 from opendepin.demo.stations import LANDS, STATIONS
 from opendepin.explorer.ports import BatchRecord, L1Block, L1Event, SettleCall, Sources
 from opendepin.explorer.sheets import NetworkSheet, Output, Place, ProjectSheet
+from opendepin.proofs.zk.assembly import assemble
 from tests.explorer.evidence import State, block_header, key_hash, simulated_proof, verification_key
 
 PROJECT = 1
@@ -66,7 +68,7 @@ MANIFEST = Manifest(
     PAY_OFFSET,
     len(STATIONS),
 )
-CIRCUIT_HASH, VK_HASH = keccak256(b"circuit of the test"), key_hash()
+CIRCUIT_HASH, VK_HASH = assemble(CLEAN_AIR).program.hash, key_hash()
 
 
 def key(name: str) -> Key:
@@ -410,7 +412,8 @@ class World:
             "outputs_hash": digest,
             "pay_root": pay_root,
         }
-        duty = (SETTLED << 248 | int.from_bytes(producer, "big")).to_bytes(32, "big")
+        word = 1 << 251 | SETTLED << 248 | len(self.blocks) << 200
+        duty = (word | int.from_bytes(producer, "big")).to_bytes(32, "big")
         for member, word in (("producer", duty), ("outputs_hash", digest), ("pay_root", pay_root)):
             self._store("Settlement", "tasks", [task], word, TASK_MEMBERS[member])
         burned = {

@@ -11,6 +11,9 @@ import { account, header, slotOf, slotValue } from "./state.js";
 
 const TASK_MEMBERS = { producer: 4, outputs_hash: 6, pay_root: 7 };
 const SETTLED = 3n;
+const BLOCK_SHIFT = 200n;
+const BLOCK_MASK = (1n << 40n) - 1n;
+const CALLBACK_BIT = 251n;
 
 function messageForm(c) {
   return { ...agree(c.signed.device, unhex(c.message.device, 20), "the message names another device"), from: "the raw bytes" };
@@ -26,8 +29,16 @@ function keyHistory(c) {
   for (const history of c.bundle.histories) {
     agree(c.accumulator(history), unhex(history.accumulator, 32), `the key history of ${history.device} gives another accumulator`);
   }
+  if (!c.bundle.l1) throw new Absent("nothing of it is proven on L1 yet");
+  const { stateRoot } = header(c.l1.block.header);
+  for (const history of c.bundle.histories) {
+    const slot = slotOf(place(c, "Devices.history"), [unhex(history.device, 20)]);
+    const value = proven(c, stateRoot, "Devices", slot, `history(${history.device})`);
+    agree(c.accumulator(history), value, `the registry holds another key history of ${history.device}`);
+  }
+  if (c.bundle.receipt && c.receipt.identity_block > c.l1.block.number) throw new Fault("the histories are proven at a block before the one they are judged at");
   const count = `${c.bundle.histories.length} accumulators`;
-  return { computed: count, expected: count, from: "the registry, by the L1 storage step" };
+  return { computed: count, expected: count, from: `the registry's storage in block ${c.l1.block.number}` };
 }
 
 function deviceSignature(c) {
@@ -122,15 +133,23 @@ function attesters(c) {
   return { computed: `${signers.size} of ${members}`, expected: `${c.anchor.threshold} of ${members} at least`, from: "genesis: attesters" };
 }
 
+// Recomputed from the parts, so that a claimed id is never what something else is bound to.
+const programOf = (c) => c.once("program", () => form.programId(form.manifestHash(c.task.manifest), unhex(c.task.circuit_hash, 32), keyHash(c.task.verification_key)));
+const taskOf = (c) =>
+  c.once("task", () => form.taskId(c.network, unhex(c.anchor.contracts.BatchInbox, 20), c.batch.header.number, c.batch.segment_index, c.body.project, programOf(c)));
+
 function program(c) {
   const t = c.task;
+  agree(t.kind, "zk", "a proof kind that is not known here");
   agree(form.manifestHash(t.manifest), unhex(t.manifest_hash, 32), "the manifest hashes to another value");
   agree(keyHash(t.verification_key), unhex(t.vk_hash, 32), "the verification key hashes to another value");
-  const program = form.programId(unhex(t.manifest_hash, 32), unhex(t.circuit_hash, 32), unhex(t.vk_hash, 32));
-  agree(program, unhex(t.program_id, 32), "manifest, circuit and key give another program id");
-  const inbox = unhex(c.anchor.contracts.BatchInbox, 20);
-  const task = form.taskId(c.network, inbox, c.batch.header.number, c.batch.segment_index, c.segment.project, program);
-  return { ...agree(task, unhex(t.task_id, 32), "the task is of another program or segment"), from: "task.task_id" };
+  agree(programOf(c), unhex(t.program_id, 32), "manifest, circuit and key give another program id");
+  agree(c.batch.header.number, t.batch, "the task is over another batch");
+  agree(c.batch.segment_index, t.segment_index, "the task is over another segment");
+  agree(c.body.project, t.project, "the task is of another project");
+  const pair = agree(taskOf(c), unhex(t.task_id, 32), "the task is of another program or segment");
+  if (c.bundle.subject.kind === "task") agree(taskOf(c), unhex(c.bundle.subject.id, 32), "the bundle is about another task");
+  return { ...pair, from: "task.task_id" };
 }
 
 function outputs(c) {
@@ -149,11 +168,11 @@ function recomputedStatement(c) {
     return form.statement({
       network: c.network,
       settlement: unhex(c.anchor.contracts.Settlement, 20),
-      task: unhex(t.task_id, 32),
-      program: unhex(t.program_id, 32),
-      segmentRoot: unhex(c.segment.root, 32),
+      task: taskOf(c),
+      program: programOf(c),
+      segmentRoot: root(c.leaves),
       fieldRoot: c.segment.field_root,
-      count: c.segment.count,
+      count: c.rows.length,
       outputsHash: form.outputsHash(t.outputs),
       producer: unhex(t.producer, 20),
     });
@@ -180,69 +199,86 @@ function proof(c) {
 
 function payRoot(c) {
   const { pay_offset: offset, pay_count: count } = c.task.manifest;
-  const task = unhex(c.task.task_id, 32);
+  const task = taskOf(c);
   const units = c.task.outputs.slice(offset, offset + count);
+  agree(units.length, count, "there are fewer outputs than devices to pay");
+  agree(c.task.producer, c.task.result.producer, "another operator was paid");
   const found = root(units.map((n, i) => form.payLeaf(task, i, n)), payNode);
   return { ...agree(found, unhex(c.task.result.pay_root, 32), "the paid units give another root"), from: "result.pay_root, held against L1 below" };
 }
 
 function l1Block(c) {
+  agree(c.bundle.network.genesis_hash, c.anchor.genesis_hash, "the bundle is of a chain with another first block");
   const found = header(c.l1.block.header);
   agree(found.height, c.l1.block.number, "the header is of another height");
   return { ...agree(found.hash, unhex(c.l1.block.hash, 32), "the header hashes to another value"), from: "the block hash you trust: compare it with a node of your own" };
 }
 
+function place(c, name) {
+  const slot = c.anchor.layout[name];
+  if (slot === undefined) throw new Absent(`this page does not know where ${name} is kept`);
+  return slot;
+}
+
+// A slot's value, proven under the state root; what the bundle tells of it must be what is shown.
+function proven(c, stateRoot, contract, slot, what) {
+  const entry = c.l1.proofs.find((p) => p.contract === contract);
+  if (!entry) throw new Fault(`the bundle has no storage proof of ${contract}`);
+  agree(entry.address, c.anchor.contracts[contract], `the bundle proves another contract as ${contract}`);
+  const found = c.once(`account ${contract}`, () => account(stateRoot, unhex(entry.address, 20), entry.account_proof.map((n) => unhex(n))));
+  agree(found.storageRoot, unhex(entry.storage_hash, 32), `${contract} is told to have another storage`);
+  const row = entry.storage.find((s) => s.key === hex(slot));
+  if (!row) throw new Fault(`the bundle does not prove ${what}`, "no proof", hex(slot));
+  agree(row.what, what, `a slot of ${contract} is called by another name`);
+  const value = slotValue(found.storageRoot, slot, row.proof.map((n) => unhex(n)));
+  agree(value, unhex(row.value, 32), `${what} is told to be another value`);
+  return value;
+}
+
+function checkDuty(c, value) {
+  const duty = BigInt(hex(value));
+  agree((duty >> 248n) & 7n, SETTLED, "the task is not settled on L1");
+  agree(value.slice(12), unhex(c.task.producer, 20), "another operator stands as producer on L1");
+  agree((duty >> BLOCK_SHIFT) & BLOCK_MASK, c.task.result.settled_block, "the task was settled in another block");
+  agree((duty >> CALLBACK_BIT) & 1n, c.task.result.callback_ok ? 1 : 0, "L1 says otherwise of the call into the project's contract");
+}
+
 function expectedStorage(c) {
-  const layout = c.anchor.layout;
-  const need = (name) => {
-    if (layout[name] === undefined) throw new Absent(`this page does not know where ${name} is kept`);
-    return layout[name];
-  };
-  const found = [];
-  for (const history of c.bundle.histories) {
+  const need = (name) => place(c, name);
+  const found = c.bundle.histories.map((history) => {
     const slot = slotOf(need("Devices.history"), [unhex(history.device, 20)]);
-    found.push(["Devices", slot, `history of ${history.device}`, (v) => same(v, c.accumulator(history)), () => hex(c.accumulator(history))]);
-  }
+    return ["Devices", slot, `history(${history.device})`, c.accumulator(history)];
+  });
   if (c.bundle.batch) {
     const { number } = c.batch.header;
     const whole = form.headerHash(c.batch.header);
     const part = form.segmentHash(c.segment);
-    found.push(["BatchInbox", slotOf(need("BatchInbox.header_hash"), [number]), `header hash of batch ${number}`, (v) => same(v, whole), () => hex(whole)]);
-    found.push(["BatchInbox", slotOf(need("BatchInbox.segment_hash"), [number, c.batch.segment_index]), `segment hash of batch ${number}`, (v) => same(v, part), () => hex(part)]);
+    const index = c.batch.segment_index;
+    found.push(["BatchInbox", slotOf(need("BatchInbox.header_hash"), [number]), `header_hash(${number})`, whole]);
+    found.push(["BatchInbox", slotOf(need("BatchInbox.segment_hash"), [number, index]), `segment_hash(${number},${index})`, part]);
   }
   if (c.bundle.task) {
-    const t = c.task;
-    const at = (member) => slotOf(need("Settlement.tasks"), [unhex(t.task_id, 32)], TASK_MEMBERS[member]);
-    const digest = form.outputsHash(t.outputs);
-    const pay = unhex(t.result.pay_root, 32);
-    const producer = unhex(t.producer, 20);
-    const settled = (v) => ((BigInt(hex(v)) >> 248n) & 7n) === SETTLED && same(v.slice(12), producer);
-    found.push(["Settlement", at("outputs_hash"), "outputs hash of the result", (v) => same(v, digest), () => hex(digest)]);
-    found.push(["Settlement", at("pay_root"), "pay root of the result", (v) => same(v, pay), () => hex(pay)]);
-    found.push(["Settlement", at("producer"), "producer, settled", settled, () => `settled by ${hex(producer)}`]);
+    const task = taskOf(c);
+    const at = (member) => slotOf(need("Settlement.tasks"), [task], TASK_MEMBERS[member]);
+    const name = (member) => `result(${hex(task)}).${member}`;
+    found.push(["Settlement", at("outputs_hash"), name("outputs_hash"), form.outputsHash(c.task.outputs)]);
+    found.push(["Settlement", at("pay_root"), name("pay_root"), unhex(c.task.result.pay_root, 32)]);
+    found.push(["Settlement", at("producer"), name("producer"), null]);
   }
   return found;
 }
 
 function l1Storage(c) {
   const { stateRoot } = header(c.l1.block.header);
-  const roots = new Map();
-  let proven = 0;
-  for (const [contract, slot, what, holds, wanted] of expectedStorage(c)) {
-    const entry = c.l1.proofs.find((p) => p.contract === contract);
-    if (!entry) throw new Fault(`the bundle has no storage proof of ${contract}`);
-    if (!roots.has(contract)) {
-      const nodes = entry.account_proof.map((n) => unhex(n));
-      roots.set(contract, account(stateRoot, unhex(c.anchor.contracts[contract], 20), nodes).storageRoot);
-    }
-    const row = entry.storage.find((s) => s.key === hex(slot));
-    if (!row) throw new Fault(`the bundle does not prove the ${what}`, "no proof", hex(slot));
-    const value = slotValue(roots.get(contract), slot, row.proof.map((n) => unhex(n)));
-    if (!holds(value)) throw new Fault(`${contract} holds another ${what}`, wanted(), hex(value));
-    proven++;
+  let count = 0;
+  for (const [contract, slot, what, wanted] of expectedStorage(c)) {
+    const value = proven(c, stateRoot, contract, slot, what);
+    if (wanted) agree(wanted, value, `${contract} holds another value of ${what}`);
+    else checkDuty(c, value);
+    count++;
   }
-  const count = `${proven} slots`;
-  return { computed: count, expected: count, from: `state root ${hex(stateRoot)}` };
+  const said = `${count} slots`;
+  return { computed: said, expected: said, from: `state root ${hex(stateRoot)}` };
 }
 
 export const STEPS = [

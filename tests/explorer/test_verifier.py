@@ -1,0 +1,216 @@
+"""The page's verifier and `opendepin.verify`: two readers of one bundle, written apart, that must agree."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+from py_ecc.optimized_bn128 import FQ, FQ2, add, is_on_curve, multiply, neg, pairing
+from py_ecc.optimized_bn128 import b as curve_b
+from py_ecc.optimized_bn128 import b2 as curve_b2
+
+from opendepin.core.poseidon import poseidon2, poseidon4
+from opendepin.proofs.zk.keys import VerificationKey
+from opendepin.verify import Anchor, check, read_bundle
+from opendepin.verify.outcome import ProofCheck
+from opendepin.verify.steps import STEPS, Outcome
+from tests.explorer import history
+from tests.explorer.verifier import ask, lay_out
+
+NAMES = [name for name, _ in STEPS]
+
+
+@dataclass(frozen=True)
+class Trail:
+    """A settled message's bundle, the page's anchor, and what the page's verifier says of both."""
+
+    bundle: dict[str, Any]
+    anchor: dict[str, Any]
+    folder: Path
+    report: list[dict[str, Any]]
+    altered: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def trail(
+    client: TestClient[Litestar], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trail]:
+    """The trail of a reading settled on the fifth day."""
+    folder = tmp_path_factory.mktemp("verifier")
+    lay_out(folder)
+    device = "0x" + history.DEVICE_KEYS[history.days()[4][7].device_index].address.hex()
+    rows = client.get(f"/api/v1/devices/{device}/readings").json()["items"]
+    message = next(row["message_id"] for row in rows if row["batch"] == 5)
+    bundle = client.get(f"/api/v1/messages/{message}/trail").json()["bundle"]
+    anchor = client.get("/api/v1/network").json()
+    found = ask(folder, {"bundle": bundle, "anchor": anchor, "alter": True})
+    yield Trail(bundle, anchor, folder, found["report"], found["altered"])
+
+
+def outcomes(report: Sequence[dict[str, Any]]) -> dict[str, str]:
+    return {step["name"]: step["outcome"] for step in report}
+
+
+def test_the_page_recomputes_every_step(trail: Trail) -> None:
+    assert outcomes(trail.report) == dict.fromkeys(NAMES, "holds")
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_one_altered_byte_turns_its_step_red_and_says_why(trail: Trail, step: str) -> None:
+    change = trail.altered[step]
+    assert change, f"{step} can't be altered"
+    found = {each["name"]: each for each in change["report"]}
+    assert found[step]["outcome"] == "fails"
+    assert found[step]["why"]
+
+
+async def test_both_readers_agree_on_the_true_trail(trail: Trail) -> None:
+    report = await by_package(trail.bundle)
+    assert {s.name: s.outcome.value for s in report.steps} == outcomes(trail.report)
+
+
+@pytest.mark.parametrize("step", NAMES)
+async def test_both_readers_agree_on_an_altered_trail(trail: Trail, step: str) -> None:
+    proof_check = by_pairing if step == "proof" else by_nobody
+    bundle = trail.altered[step]["bundle"]
+    report = await by_package(bundle, trusted(trail.bundle), proof_check)
+    found = next(each for each in report.steps if each.name == step)
+    assert found.outcome is Outcome.FAILS, f"{found.outcome} {found.why}"
+
+
+def test_a_foreign_anchor_is_refused(trail: Trail) -> None:
+    other = {**trail.anchor, "network_id": "0x" + "11" * 32}
+    found = outcomes(ask(trail.folder, {"bundle": trail.bundle, "anchor": other})["report"])
+    assert found["message-id"] == found["header-hash"] == found["receipt-signature"] == "fails"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "step"),
+    [
+        ("gateways", ["0x" + "11" * 20], "receipt-signature"),
+        ("sequencer", "0x" + "11" * 20, "sequencer"),
+        ("attesters", ["0x" + "11" * 20], "attesters"),
+        ("threshold", 4, "attesters"),
+    ],
+)
+def test_signers_that_the_network_does_not_name_are_refused(
+    trail: Trail, field: str, value: Any, step: str
+) -> None:
+    other = {**trail.anchor, field: value}
+    assert (
+        outcomes(ask(trail.folder, {"bundle": trail.bundle, "anchor": other})["report"])[step]
+        == "fails"
+    )
+
+
+def test_an_attester_counts_once(trail: Trail) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    bundle["batch"]["attestations"] = bundle["batch"]["attestations"][:1] * 3
+    found = ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})["report"]
+    assert outcomes(found)["attesters"] == "fails"
+
+
+def test_another_message_of_the_segment_does_not_pass_for_this_one(trail: Trail) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    bundle["receipt"]["position"] += 1
+    found = outcomes(ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})["report"])
+    assert found["receipt-path"] == found["segment-root"] == "fails"
+
+
+def test_a_stage_that_was_not_reached_is_absent_not_wrong(
+    trail: Trail, client: TestClient[Litestar]
+) -> None:
+    device = "0x" + history.DEVICE_KEYS[history.days()[-1][0].device_index].address.hex()
+    newest = client.get(f"/api/v1/devices/{device}/readings?limit=1").json()["items"][0]
+    assert newest["stage"] == "admitted"
+    bundle = client.get(f"/api/v1/messages/{newest['message_id']}/trail").json()["bundle"]
+    found = outcomes(ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})["report"])
+    held = {"message-form", "message-id", "key-history", "device-signature"}
+    held |= {"receipt-signature", "receipt-path", "l1-block", "l1-storage"}
+    assert {name for name, outcome in found.items() if outcome == "holds"} == held
+    assert {outcome for name, outcome in found.items() if name not in held} == {"absent"}
+
+
+def test_a_task_has_a_trail_of_its_own(trail: Trail, client: TestClient[Litestar]) -> None:
+    task = trail.bundle["task"]["task_id"]
+    bundle = client.get(f"/api/v1/tasks/{task}/trail").json()["bundle"]
+    found = outcomes(ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})["report"])
+    assert set(found.values()) == {"holds", "absent"}
+    assert found["proof"] == found["l1-storage"] == found["body"] == "holds"
+    assert found["message-form"] == "absent"
+
+
+def test_poseidon_is_the_core_s(trail: Trail) -> None:
+    inputs = [(0, 0), (1, 2), (2**253, 7), (3, 4, 5, 6), (0, 0, 0, 0)]
+    found = ask(trail.folder, {"poseidon": [[str(i) for i in each] for each in inputs]})
+    wanted = [str(poseidon2(*i) if len(i) == 2 else poseidon4(*i)) for i in inputs]  # type: ignore[call-arg]
+    assert found["poseidon"] == wanted
+
+
+def trusted(bundle: dict[str, Any]) -> bytes:
+    return bytes.fromhex(bundle["l1"]["block"]["hash"][2:])
+
+
+async def by_nobody(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
+    """Leave the pairing out where another step is looked at: it takes ten seconds."""
+    return False
+
+
+async def by_package(
+    bundle: dict[str, Any], block: bytes | None = None, proof_check: ProofCheck | None = None
+) -> Any:
+    """Check a bundle by `opendepin.verify` under the test network's anchor."""
+    sheet = history.network_sheet()
+    slots = {name: {"slot": slot} for name, slot in history.LAYOUT.items()}
+    anchor = Anchor(
+        network_id=sheet.network_id,
+        chain_id=sheet.chain_id,
+        genesis_hash=sheet.genesis_hash,
+        contracts=sheet.contracts,
+        code_hashes={},
+        layouts={
+            "Devices": {"history": slots["Devices.history"]},
+            "BatchInbox": {
+                "header_hash": slots["BatchInbox.header_hash"],
+                "segment_hash": slots["BatchInbox.segment_hash"],
+            },
+            "Settlement": {"task_records": {"tasks": slots["Settlement.tasks"]}},
+        },
+        sequencer=sheet.sequencer,
+        attesters=frozenset(sheet.attesters),
+        threshold=sheet.threshold,
+        gateways=frozenset(sheet.gateways),
+        data_chunks=history.DATA_CHUNKS,
+        block_hash=block or trusted(bundle),
+    )
+    return await check(read_bundle(json.dumps(bundle).encode()), anchor, proof_check or by_pairing)
+
+
+async def by_pairing(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
+    """Check the Groth16 equation by an independent pairing library."""
+    words = [int.from_bytes(proof[at : at + 32], "big") for at in range(0, 256, 32)]
+
+    def g1(x: int, y: int) -> Any:
+        return (FQ(x), FQ(y), FQ(1))
+
+    def g2(x1: int, x0: int, y1: int, y0: int) -> Any:
+        return (FQ2([x0, x1]), FQ2([y0, y1]), FQ2([1, 0]))
+
+    a, b, c = g1(*words[:2]), g2(*words[2:6]), g1(*words[6:])
+    if not (is_on_curve(a, curve_b) and is_on_curve(b, curve_b2) and is_on_curve(c, curve_b)):
+        return False
+    x = g1(*vk.inputs[0])
+    for point, value in zip(vk.inputs[1:], public, strict=True):
+        x = add(x, multiply(g1(*point), value))
+    beta, gamma, delta = (g2(*words) for words in vk.g2)
+    left = pairing(b, neg(a)) * pairing(beta, g1(*vk.alpha))
+    return left * pairing(gamma, x) * pairing(delta, c) == pairing(b, g1(1, 2)) * pairing(
+        b, neg(g1(1, 2))
+    )
