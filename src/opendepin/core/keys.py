@@ -90,13 +90,16 @@ def check(public: bytes, digest: bytes, signature: bytes) -> None:
     """
     if len(signature) != 64:
         raise SignatureRejected("a signature is 64 bytes r ‖ s", code="signature-length")
-    if not _matches(public, digest, signature):
+    if not holds(public, digest, signature):
         raise _reason(public, signature)
 
 
-def _matches(public: bytes, digest: bytes, signature: bytes) -> bool:
-    """Ask libsecp256k1, without a detour over DER; it refuses r or s out of range and a high s."""
-    if len(digest) != 32:
+def holds(public: bytes, digest: bytes, signature: bytes) -> bool:
+    """Say whether `check` would accept: asks libsecp256k1, without a detour over DER.
+
+    libsecp256k1 itself refuses r or s out of range and a high s.
+    """
+    if len(digest) != 32 or len(signature) != 64:
         return False
     try:
         key: Any = _parsed(public)

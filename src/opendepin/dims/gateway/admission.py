@@ -7,7 +7,9 @@ was admitted before, or a refusal. Nothing here waits; a ticket counts once its 
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
+from opendepin.core import keys
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.wire import Scanned
 from opendepin.dims.gateway import rules
@@ -21,6 +23,19 @@ from opendepin.dims.gateway.quota import Quota
 _ACTIVE = Status.ACTIVE
 
 
+class _Moment(NamedTuple):
+    """What holds for all messages of one request."""
+
+    oldest_ms: int
+    newest_ms: int
+    now_s: float
+    """Monotonic seconds, for the quotas."""
+    block: int
+    """Identity block."""
+    closed: Refusal | None
+    """Why no message is taken now."""
+
+
 class Admission:
     """Judges messages against everything known now."""
 
@@ -28,8 +43,8 @@ class Admission:
         config = intake.config
         self._intake, self._archive, self._config = intake, archive, config
         self._doors = intake.doors
-        self._current, self._holds = intake.doors.keys.current, rules.Verifier().holds
-        self._max_age_ms, self._max_ahead_ms = config.max_age_ms, config.max_ahead_ms
+        self._current = intake.doors.keys.current
+        self._pending_seq = intake.pending_seq
         self._device_quota = Quota[bytes](config.device_rate_per_s, config.device_burst)
         self._project_quota = Quota[int](config.project_rate_per_s, config.project_burst)
 
@@ -38,75 +53,86 @@ class Admission:
         scanned = lane.scanner.scan(raw)
         if scanned is None or len(scanned.raw) != len(raw):
             return self._form_refused(lane, raw)
-        return self._judge(lane, scanned, self._doors.clock.now_ms())
+        return self._judge(lane, scanned, self._moment())
 
     def take_frame(self, lane: Lane, body: bytes) -> list[Outcome]:
         """Judge a frame's messages; see `admit_frame` and `take`."""
-        now_ms, outcomes = self._doors.clock.now_ms(), list[Outcome]()
+        moment, outcomes = self._moment(), list[Outcome]()
         for item in cut(body, lane.scanner):
             if isinstance(item, bytes):
                 outcomes.append(self._form_refused(lane, item))
             else:
-                outcomes.append(self._judge(lane, item, now_ms))
+                outcomes.append(self._judge(lane, item, moment))
         return outcomes
+
+    def _moment(self) -> _Moment:
+        clock, config = self._doors.clock, self._config
+        now_ms, block = clock.now_ms(), self._doors.keys.identity_block()
+        closed = None
+        if block < (self._doors.index.state.identity_block or 1):
+            closed = NOT_READY
+        elif not self._intake.open:
+            closed = BUSY
+        oldest, newest = now_ms - config.max_age_ms, now_ms + config.max_ahead_ms
+        return _Moment(oldest, newest, clock.monotonic(), block, closed)
 
     def _form_refused(self, lane: Lane, raw: bytes) -> Refusal:
         refusal = rules.reason_of_form(raw, lane.schema)
         return refusal or Refusal("canonical", "the message's form is not the one of message.md")
 
-    def _judge(self, lane: Lane, item: Scanned, now_ms: int) -> Outcome:
+    def _judge(self, lane: Lane, item: Scanned, moment: _Moment) -> Outcome:
         """Judge a message against everything known now; a good one joins the forming group."""
-        device = item.device
-        last = self._intake.pending_seq.get(device) or self._doors.index.state.last_seq.get(
-            device, 0
-        )
+        device, seq, time_ms, message_id, signature, raw = item
+        last = self._pending_seq.get(device) or self._doors.index.state.last_seq.get(device, 0)
         first_answer: Ticket | Repeat | None = None
-        if item.seq <= last:
+        if seq <= last:
             try:
                 first_answer = self._first_answer(lane, item)
             except LookupsBusy:
                 return BUSY
-            if first_answer is not None and first_answer.raw() == item.raw:
+            if first_answer is not None and first_answer.raw() == raw:
                 return first_answer
         state = self._current(device)
         if state is None or state.project != lane.project or state.status is not _ACTIVE:
             return rules.reason_of_state(state, lane.project) or NOT_READY
-        if not self._holds(state.public, item.message_id, item.signature):
+        if not keys.holds(state.public, message_id, signature):
             return rules.reason_of_signature(state.public, item)
         if first_answer is not None:
             return first_answer
-        if item.seq <= last:
-            return rules.reason_of_seq(item.seq, last)
-        if not now_ms - self._max_age_ms <= item.time_ms <= now_ms + self._max_ahead_ms:
-            return rules.reason_of_age(item.time_ms, now_ms, self._max_age_ms)
-        return self._take_good(lane, item, state)
+        if not moment.oldest_ms <= time_ms <= moment.newest_ms:
+            return self._age_refused(time_ms, moment)
+        if seq <= last:
+            return rules.reason_of_seq(seq, last)
+        return self._take_good(lane, item, state, moment)
 
-    def _take_good(self, lane: Lane, item: Scanned, state: KeyChange) -> Outcome:
+    def _age_refused(self, time_ms: int, moment: _Moment) -> Refusal:
+        now_ms = moment.newest_ms - self._config.max_ahead_ms
+        return rules.reason_of_age(time_ms, now_ms, self._config.max_age_ms)
+
+    def _take_good(
+        self, lane: Lane, item: Scanned, state: KeyChange, moment: _Moment
+    ) -> Ticket | Refusal:
         """Take a good message into the forming group, when there is room for it."""
-        block = self._doors.keys.identity_block()
-        if block < self._lowest_block():
-            return NOT_READY
-        if self._intake.waiting >= self._config.queue_messages or not self._intake.open:
+        intake, device = self._intake, item.device
+        if moment.closed is not None:
+            return moment.closed
+        if intake.waiting >= self._config.queue_messages:
             return BUSY
-        refusal = self._over_quota(lane, item.device)
+        refusal = self._over_quota(lane, device, moment.now_s)
         if refusal is not None:
             return refusal
         forming = lane.forming
         if forming is None:
             forming = lane.forming = Forming(asyncio.get_running_loop().time())
-            self._intake.work.set()
-        index = forming.add(item, state, block)
-        self._intake.pending_seq[item.device] = item.seq
-        self._intake.waiting += 1
-        if index + 1 >= lane.limit:
+            intake.work.set()
+        index = forming.add(item, state, moment.block)
+        self._pending_seq[device] = item.seq
+        intake.waiting += 1
+        if index + 1 >= self._config.group_messages:
             lane.close()
         return Ticket(forming, index)
 
-    def _lowest_block(self) -> int:
-        return self._doors.index.state.identity_block or 1
-
-    def _over_quota(self, lane: Lane, device: bytes) -> Refusal | None:
-        now = self._doors.clock.monotonic()
+    def _over_quota(self, lane: Lane, device: bytes, now: float) -> Refusal | None:
         wait = self._device_quota.take(device, now)
         if wait:
             return Refusal("rate-device", "the device sends faster than it may", wait)
@@ -118,7 +144,7 @@ class Admission:
 
     def _first_answer(self, lane: Lane, item: Scanned) -> Ticket | Repeat | None:
         """Return where this message was admitted before; None when it was not."""
-        if item.device in self._intake.pending_seq:
+        if item.device in self._pending_seq:
             for forming in lane.in_work():
                 index = forming.index_of(item.message_id)
                 if index is not None:

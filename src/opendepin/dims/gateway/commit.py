@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from opendepin.core import keys
 from opendepin.core.keys import Key
 from opendepin.dims.gateway import rules
 from opendepin.dims.gateway.archive import Archive
@@ -27,7 +28,6 @@ class Commit:
     def __init__(self, intake: Intake, archive: Archive, key: Key) -> None:
         self._intake, self._archive, self._config = intake, archive, intake.config
         self._doors, self._sign, self._address = intake.doors, key.sign_recoverable, key.address
-        self._holds = rules.Verifier().holds
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="gateway-disk")
         self._checkpoint = ThreadPoolExecutor(1, thread_name_prefix="gateway-index")
         self.committed = asyncio.Event()
@@ -113,7 +113,7 @@ class Commit:
                 continue
             refusal = rules.reason_of_state(state, lane.project)
             if refusal is None and state is not None:
-                if self._holds(state.public, scanned.message_id, scanned.signature):
+                if keys.holds(state.public, scanned.message_id, scanned.signature):
                     continue
                 refusal = rules.reason_of_signature(state.public, scanned)
             self._intake.refuse(forming, [index], refusal or NOT_READY)

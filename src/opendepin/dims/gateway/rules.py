@@ -11,10 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, TypeAlias, cast
-
-from coincurve import PublicKey, ecdsa
-from coincurve.context import GLOBAL_CONTEXT
+from typing import TypeAlias
 
 from opendepin.core import keys, message
 from opendepin.core.errors import (
@@ -31,47 +28,6 @@ from opendepin.dims.gateway.errors import Refusal
 
 Sign: TypeAlias = Callable[[bytes], bytes]
 """Makes the 65-byte signature r ‖ s ‖ v of a digest."""
-
-MAX_PARSED_KEYS = 65_536
-"""Parsed public keys kept; parsing one again costs about a third of a verification."""
-
-
-class Verifier:
-    """Checks device signatures with libsecp256k1 directly, without a detour over DER. For one
-    thread.
-
-    libsecp256k1 itself refuses r or s of zero or not below the order, and s in the upper half.
-    """
-
-    def __init__(self) -> None:
-        self._keys: dict[bytes, Any] = {}
-        library: Any = ecdsa
-        self._signature: Any = library.ffi.new("secp256k1_ecdsa_signature *")
-        self._parse: Any = library.lib.secp256k1_ecdsa_signature_parse_compact
-        self._verify: Any = library.lib.secp256k1_ecdsa_verify
-        self._context: Any = cast(Any, GLOBAL_CONTEXT).ctx
-
-    def holds(self, public: bytes, digest: bytes, signature: bytes) -> bool:
-        """Say whether a 64-byte low-s signature of a 32-byte digest holds under a 64-byte key."""
-        key = self._keys.get(public)
-        if key is None:
-            key = self._read(public)
-            if key is None:
-                return False
-        context, parsed = self._context, self._signature
-        if self._parse(context, parsed, signature) != 1:
-            return False
-        return bool(self._verify(context, parsed, digest, key) == 1)
-
-    def _read(self, public: bytes) -> Any:
-        try:
-            key: Any = PublicKey(b"\x04" + public)
-        except ValueError:
-            return None
-        if len(self._keys) >= MAX_PARSED_KEYS:
-            self._keys.clear()
-        self._keys[public] = key.public_key
-        return key.public_key
 
 
 def reason_of_form(raw: bytes, schema: Schema) -> Refusal | None:
