@@ -24,7 +24,7 @@ from opendepin.dims.availability.config import StoreConfig
 from opendepin.dims.availability.ports import Views as StoreViews
 from opendepin.dims.availability.service import Store
 from opendepin.dims.sequencer.config import SequencerConfig
-from opendepin.dims.sequencer.errors import InboxAway, InboxRefused
+from opendepin.dims.sequencer.errors import InboxRefused
 from opendepin.dims.sequencer.intake import Intake
 from opendepin.dims.sequencer.ledger import Ledger
 from opendepin.dims.sequencer.ports import Earlier, InboxState, Views
@@ -105,7 +105,7 @@ class ModelInbox:
 
     async def state(self) -> InboxState:
         if self.away:
-            raise InboxAway("the L1 is away")
+            raise PeerFault("the L1 is away", code="node-away")
         head = self.batches[-1].header.hash() if self.batches else NETWORK
         return InboxState(len(self.batches), head, self.final)
 
@@ -114,7 +114,7 @@ class ModelInbox:
 
     async def submit(self, batch: Batched, attestations: Sequence[bytes]) -> None:
         if self.away:
-            raise InboxAway("the L1 is away")
+            raise PeerFault("the L1 is away", code="node-away")
         self.submitted.append(batch.header.number)
         if self.held:
             self.queue.append((batch, tuple(attestations)))

@@ -136,7 +136,7 @@ async def test_an_l1_that_is_away_only_delays(bench: Bench) -> None:
     bench.inbox.away = True
     async with running(bench):
         bench.feed.put(bench.world.group(32))
-        await until(lambda: "inbox-away" in bench.publishing.trouble)
+        await until(lambda: "node-away" in bench.publishing.trouble)
         bench.inbox.away = False
         await until(lambda: len(bench.inbox.batches) == 1)
 

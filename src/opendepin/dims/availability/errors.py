@@ -3,15 +3,14 @@
     DepinError ├── Rejected │   ├── BatchRefused        (code of the check)   a store does not
     attest this batch │   ├── ChunkUnknown        unknown-chunk         a store holds no such chunk
     │   ├── BatchUnknown        unknown-batch         a store attested no batch of this number │
-    └── WrongCodeFound      wrong-code            the chunks are no code of any body; carries the
-    proof ├── PeerFault │   ├── IdentityBehind      identity-behind       the L1 view has not
-    reached an identity block yet │   ├── ChunkLost           chunk-lost            a chunk rotted
-    here and is being fetched anew │   ├── StoreAway           store-away            a store does
-    not answer │   ├── StoreFaulty         store-faulty          a store answered with bytes that do
-    not verify │   ├── TooFewChunks        too-few-chunks        fewer than k chunks were to be had
-    │   └── TooFewAttestations  too-few-attestations  so many stores refused that t cannot be
-    reached └── Broken
-        └── StoreBroken         store-broken          a store's own records contradict each other
+    └── WrongCodeFound      wrong-erasure-code    the chunks are no code of a body; has the proof
+    ├── PeerFault │   ├── IdentityBehind      identity-behind       the L1 view has not reached an
+    identity block │   ├── ChunkLost           chunk-lost            a chunk rotted here and is
+    fetched anew │   ├── StoreAway           store-away            a store does not answer │   ├──
+    StoreFaulty         store-faulty          a store's answer does not verify │   ├── TooFewChunks
+    too-few-chunks        fewer than k chunks were to be had │   └── TooFewAttestations
+    too-few-attestations  so many refused that t cannot be reached └── Broken
+        └── RecordsBroken       records-broken        a store's own records contradict each other
 
 Codes of `BatchRefused`: `sequencer network number-gap second-header parent time data-bytes
 data-root segments-root body segment-count segment-project segment-root segment-messages
@@ -55,7 +54,7 @@ class BatchUnknown(Rejected):
 class WrongCodeFound(Rejected):
     """The chunks under a data root are not the code of any body; `proof` shows it to anybody."""
 
-    code = "wrong-code"
+    code = "wrong-erasure-code"
 
     def __init__(self, text: str, proof: WrongCode) -> None:
         super().__init__(text)
@@ -103,7 +102,7 @@ class TooFewAttestations(PeerFault):
         """Store → code of its refusal."""
 
 
-class StoreBroken(Broken):
+class RecordsBroken(Broken):
     """A store's own records contradict each other."""
 
-    code = "store-broken"
+    code = "records-broken"

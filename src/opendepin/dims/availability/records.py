@@ -19,7 +19,7 @@ from opendepin.core.batch_form import (
 from opendepin.core.coverage import Coverage, Step
 from opendepin.core.encodings import cbor_decode, cbor_encode
 from opendepin.core.errors import DepinError
-from opendepin.dims.availability.errors import StoreBroken
+from opendepin.dims.availability.errors import RecordsBroken
 
 RECORD_DEPTH = 5
 
@@ -48,7 +48,7 @@ def decode_record(number: int, data: bytes, network_id: bytes) -> Record:
     """Read record `number` of our own log.
 
     Raises:
-        StoreBroken: it is not a record of batch `number`.
+        RecordsBroken: it is not a record of batch `number`.
     """
     try:
         value: Any = cbor_decode(data, RECORD_DEPTH)
@@ -57,8 +57,8 @@ def decode_record(number: int, data: bytes, network_id: bytes) -> Record:
             header_of_fields(header, network_id), signature, segments_of_fields(segments), step
         )
     except (DepinError, TypeError, ValueError) as error:
-        raise StoreBroken(f"record {number} of the log cannot be read: {error}") from error
+        raise RecordsBroken(f"record {number} of the log cannot be read: {error}") from error
     if found.header.number != number:
         text = f"record {number} of the log holds batch {found.header.number}"
-        raise StoreBroken(text)
+        raise RecordsBroken(text)
     return found

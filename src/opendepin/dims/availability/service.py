@@ -27,7 +27,7 @@ from opendepin.dims.availability.errors import (
     BatchUnknown,
     ChunkUnknown,
     IdentityBehind,
-    StoreBroken,
+    RecordsBroken,
 )
 from opendepin.dims.availability.ports import ChunkFiles, Code, Held, Views
 from opendepin.dims.availability.records import Record, decode_record
@@ -214,7 +214,7 @@ class Store:
         header = batch.header
         if self._log.last() != header.number - 1:
             text = f"the log ends with {self._log.last()} where batch {header.number} is due"
-            raise StoreBroken(text)
+            raise RecordsBroken(text)
         self._chunks.write(header.data_root, [coded.chunk(index) for index in self.mine])
         record = Record(header, batch.signature, batch.segments, step.encode())
         self._log.append([record.encode()])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opendepin.core.limits import MAX_SEGMENT_MESSAGES, MAX_SEGMENTS_PER_BATCH
-
 
 @dataclass(frozen=True)
 class SequencerConfig:
@@ -39,9 +37,6 @@ class SequencerConfig:
     snapshot_every: int = 64
     """Batches between two snapshots of the coverage."""
 
-
-MAX_BATCH_MESSAGES = MAX_SEGMENT_MESSAGES * MAX_SEGMENTS_PER_BATCH
-"""What a batch can hold at all."""
 
 STATUS_ASIDES = 10
 """Newest groups set aside that the status shows."""

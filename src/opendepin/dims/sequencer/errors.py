@@ -1,15 +1,15 @@
 """What goes wrong between gateways, sequencer and inbox.
 
-    DepinError ├── Rejected │   └── GroupSetAside     (code of the check)  a group that can be in no
-    batch; kept as evidence ├── PeerFault │   ├── FeedAway          feed-away            a gateway's
-    feed does not answer │   ├── InboxAway         inbox-away           the L1 does not answer │
-    └── InboxRefused      inbox-refused        the inbox contract refused a batch; `reason` is its
-    own └── Broken
-        ├── ForkFound         fork                 the inbox holds a header of ours that we did not
-        seal └── LogBehind         log-behind           our log and our snapshots or the inbox
-        contradict
+    DepinError
+    ├── Rejected
+    │   └── GroupSetAside     (code of the check)  a group that can be in no batch; kept as evidence
+    ├── PeerFault
+    │   └── InboxRefused      inbox-refused        the inbox refused a batch; `reason` is its own
+    └── Broken
+        ├── ForkFound         fork                 the inbox holds a header that we did not seal
+        └── LogBehind         log-behind           our log and our snapshots or the inbox contradict
 
-Codes of `GroupSetAside`: `group wrong-gateway unknown-project identity-stale too-large capacity
+Codes of `GroupSetAside`: `group wrong-gateway unknown-project identity-stale capacity
 unknown-gateway group-signature group-root range identity-order replayed` and a message's own.
 """
 
@@ -24,18 +24,6 @@ class GroupSetAside(Rejected):
     """
 
     code = "group"
-
-
-class FeedAway(PeerFault):
-    """A gateway's feed does not answer."""
-
-    code = "feed-away"
-
-
-class InboxAway(PeerFault):
-    """The L1 does not answer."""
-
-    code = "inbox-away"
 
 
 class InboxRefused(PeerFault):

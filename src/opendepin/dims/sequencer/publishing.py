@@ -100,6 +100,9 @@ class Publishing:
             ForkFound, LogBehind: it holds what we did not seal, and holds it still when asked
                 again.
         """
+        known = self.state
+        if known is not None and (known.count, known.head) == (state.count, state.head):
+            return True
         if state.count <= self._ledger.number:
             head = self._config.network_id
             if state.count:
