@@ -14,13 +14,16 @@ from pathlib import Path
 
 from opendepin.core.errors import DepinError
 from opendepin.demo import checks
+from opendepin.demo.claiming import Claiming
 from opendepin.demo.project import FULL_CAPACITY, NOTICE, prepare_machine, set_up
 from opendepin.demo.replay import Replay, Tally
 from opendepin.demo.report import Report, build_report
 from opendepin.network.builders.explorer import NOTICE_FILE
 from opendepin.network.control import POLL_S, holder, state_of
 from opendepin.network.errors import HomeRefused, StartFailed
+from opendepin.network.founding import FAUCET
 from opendepin.network.home import Home
+from opendepin.network.registering import registrar
 from opendepin.runtime import settings
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.processes import Child, spawn
@@ -102,7 +105,8 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
         fleet = await set_up(plan.home, progress, plan.capacity)
         replay = Replay(plan.home, fleet, clock)
         progress(f"ready    {clock.monotonic() - warm:.0f} s after the start; stations report")
-        await _replay(plan, replay, watch, stop)
+        async with registrar(plan.home, FAUCET) as office:
+            await _replay(plan, replay, Claiming(plan.home, office), watch, stop)
         found = await checks.run(plan.home, fleet, replay.tally, clock, DRAIN_S)
         return build_report(plan.home, replay.tally, found, clock.monotonic() - began)
     finally:
@@ -110,12 +114,13 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
             await child.stop(60.0)
 
 
-async def _replay(plan: Plan, replay: Replay, watch: Watch, stop: Stop) -> None:
+async def _replay(plan: Plan, replay: Replay, claiming: Claiming, watch: Watch, stop: Stop) -> None:
     """Replay and show until the plan's time is over, the records end, or the stop."""
     inner = Stop()
     tasks = [
         asyncio.ensure_future(replay.run(inner, plan.day_s)),
         asyncio.ensure_future(watch(replay.tally, inner)),
+        asyncio.ensure_future(claiming.run(inner)),
         asyncio.ensure_future(stop.wait()),
     ]
     try:
@@ -124,7 +129,7 @@ async def _replay(plan: Plan, replay: Replay, watch: Watch, stop: Stop) -> None:
         )
     finally:
         inner.set()
-        tasks[2].cancel()
+        tasks[-1].cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, DepinError):

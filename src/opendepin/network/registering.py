@@ -130,6 +130,14 @@ class Registrar:
         data = escrow.data("deposit", project)
         return await self.send(f"deposit/{project}", escrow.address, data, amount)
 
+    async def claim(
+        self, task: bytes, device_index: int, units: int, path: Sequence[bytes]
+    ) -> Outcome:
+        """Have a device's pay out of a settled task paid to the device's owner."""
+        settlement = self._parts.contract("Settlement")
+        data = settlement.data("claim", task, device_index, units, list(path))
+        return await self.send(f"claim/{task.hex()}/{device_index}", settlement.address, data)
+
     async def register_project(self, name: str, metadata_hash: bytes) -> int:
         """Register a project for the paying account and return its id."""
         projects = self._parts.contract("Projects")

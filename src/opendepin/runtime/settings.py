@@ -177,10 +177,6 @@ class Compute(_Section, frozen=True):
         Seconds,
         Meta(description="Seconds an operator has to settle before the task is drawn again."),
     ] = 120
-    recall_delay_s: Annotated[
-        Seconds,
-        Meta(description="Seconds after which a project may recall a task that nobody settled."),
-    ] = 86_400
     exit_delay_s: Annotated[
         Seconds,
         Meta(description="Seconds between an operator's leaving and the return of its bond."),

@@ -1,0 +1,71 @@
+"""Owners collect their pay: after each settled task one Land's agency claims for its stations.
+
+Anyone may send a claim, the contract pays the device's owner; here one account sends for all. Who
+does not claim loses nothing: the pay stays held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from opendepin.core import merkle
+from opendepin.core.encodings import from_hex
+from opendepin.core.errors import DepinError, PeerFault
+from opendepin.demo.clean_air import FIGURES
+from opendepin.demo.stations import LAND_OF_STATION, LANDS, STATIONS
+from opendepin.network.home import Home
+from opendepin.network.registering import Registrar
+from opendepin.network.trails import Api
+from opendepin.runtime.service import Stop
+
+POLL_S = 3.0
+PAY_OFFSET = len(LANDS) * len(FIGURES)
+
+
+class Claiming:
+    """Claims over the tasks of one network, each task once."""
+
+    def __init__(self, home: Home, office: Registrar) -> None:
+        self._home, self._office = home, office
+        self._done: set[str] = set()
+        self._turn = 0
+        self.claimed = 0
+        """Claims that were paid."""
+        self.refused = 0
+
+    async def run(self, stop: Stop) -> None:
+        """Claim until the stop; an explorer or L1 that is away is waited for."""
+        while not await stop.sleep(POLL_S):
+            try:
+                tasks = await asyncio.to_thread(self._settled)
+                for task in tasks:
+                    await self._claim(task)
+            except PeerFault:
+                continue
+
+    def _settled(self) -> list[dict[str, Any]]:
+        api = Api(self._home)
+        rows = api.get("/tasks", state="settled", limit=20)["items"]
+        fresh = [row["task"] for row in rows if row["task"] not in self._done]
+        return [api.get(f"/tasks/{task}") for task in fresh]
+
+    async def _claim(self, task: dict[str, Any]) -> None:
+        land, identifier = self._turn % len(LANDS), from_hex(task["task"], 32)
+        units = [int(output["raw"]) for output in task["outputs"]][PAY_OFFSET:]
+        if len(units) != len(STATIONS):
+            return
+        self._done.add(task["task"])
+        self._turn += 1
+        leaves = [merkle.pay_leaf(identifier, i, each) for i, each in enumerate(units)]
+        wanted = [i for i, of in enumerate(LAND_OF_STATION) if of == land and units[i]]
+        outcomes = await asyncio.gather(
+            *(
+                self._office.claim(identifier, i, units[i], merkle.path(leaves, i, merkle.pay_node))
+                for i in wanted
+            ),
+            return_exceptions=True,
+        )
+        refused = [each for each in outcomes if isinstance(each, DepinError)]
+        self.refused += len(refused)
+        self.claimed += len(outcomes) - len(refused)
