@@ -23,6 +23,8 @@ event Listed:
     pairs: DynArray[Pair, 4]
     note: String[32]
 
+HISTORY: constant(address) = 0x0000F90827F1C53a10cb7A02335B175320002935
+
 total: public(uint256)
 values: public(HashMap[uint256, uint256])
 nested: public(HashMap[address, HashMap[bytes32, uint256]])
@@ -95,8 +97,8 @@ def burn_gas(rounds: uint256):
 @view
 def history_hash(height: uint256) -> bytes32:
     answer: Bytes[32] = raw_call(
-        0x0000F90827F1C53a10cb7A02335B175320002935,
-        convert(height, bytes32),
+        HISTORY,
+        abi_encode(height),
         max_outsize=32,
         is_static_call=True,
     )
