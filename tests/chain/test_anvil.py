@@ -52,7 +52,7 @@ async def test_a_kill_loses_nothing_final_and_the_chain_goes_on(
     )
     await final_at_least(own, receipt.block)
     for _ in range(4):
-        before, final = await headers(own), await own.client.finalized()
+        final, before = await own.client.finalized(), await headers(own)
         await own.rollback()
         after = await headers(own)
         assert [h.hash for h in after[: final.height + 1]] == [
