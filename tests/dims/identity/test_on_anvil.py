@@ -69,7 +69,7 @@ class Registry:
 @pytest_asyncio.fixture
 async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
     made = await ensure(["Burner", "Projects", "Devices"], CACHE)
-    node = await start_node(tmp_path / "l1")
+    node = await start_node(tmp_path / "l1", hurry=False)
     terms = (OWNER.address, FEE, 5_000)
     burner = await node.deploy(made["Burner"])
     at_projects = await node.deploy(made["Projects"], burner, *terms)
