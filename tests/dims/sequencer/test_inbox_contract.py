@@ -66,16 +66,15 @@ class ContractInbox:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    with boa.env.anchor():
-        found = Bench(tmp_path, World(), CONFIG, clock=ManualClock(boa.env.timestamp * 1000))
-        found.stores = TrueStores(tmp_path, found.world, found.witness)
-        inbox: Any = ContractInbox()
-        found.inbox = inbox
-        found.identity.final = contracts.START_BLOCK - 1
-        found.reopen()
-        yield found
-        found.close()
-        found.stores.close()
+    found = Bench(tmp_path, World(), CONFIG, clock=ManualClock(boa.env.timestamp * 1000))
+    found.stores = TrueStores(tmp_path, found.world, found.witness)
+    inbox: Any = ContractInbox()
+    found.inbox = inbox
+    found.identity.final = contracts.START_BLOCK - 1
+    found.reopen()
+    yield found
+    found.close()
+    found.stores.close()
 
 
 def groups(bench: Bench, gateway: Key = GATEWAY, project: int = 1, count: int = 8) -> Any:
