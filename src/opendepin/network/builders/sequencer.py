@@ -36,13 +36,16 @@ class InboxOnChain:
 
     def __init__(self, built: Parts, outbox: Outbox) -> None:
         self._chain, self._outbox = built.chain, outbox
-        self._contract = built.contract("BatchInbox")
+        self._contract, self._network_id = built.contract("BatchInbox"), built.genesis.network_id
         self._first_block: dict[int, int] = {}
 
     async def state(self) -> InboxState:
         """Return what the contract holds now; final are batches whose inbox block is final."""
         count = await self._chain.call(self._contract.call("count", returns=int))
-        head = await self._chain.call(self._contract.call("head", returns=bytes))
+        head = self._network_id
+        if count:
+            call = self._contract.call("header_hash", count, returns=bytes)
+            head = await self._chain.call(call)
         final = (await self._chain.finalized()).height
         final_count = count
         while final_count and await self.inbox_block(final_count) > final:
