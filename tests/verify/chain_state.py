@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import rlp
-from trie import HexaryTrie
+from trie.hexary import HexaryTrie
 
 from opendepin.core.encodings import keccak256, to_hex
 

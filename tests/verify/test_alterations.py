@@ -184,7 +184,7 @@ def test_any_value_of_another_kind_is_refused_or_noticed(
         st.binary(max_size=70).map(lambda raw: "0x" + raw.hex()),
         st.lists(st.integers(), max_size=2),
     )
-    inside = bundle
+    inside: Any = bundle
     for step in path[:-1]:
         inside = inside[step]
     given_value = inside[path[-1]]
@@ -228,7 +228,7 @@ def test_any_list_may_be_cut_but_it_is_noticed(
         if path == ("labels",):
             continue
         copied = copy.deepcopy(bundle)
-        inside = copied
+        inside: Any = copied
         for step in path:
             inside = inside[step]
         if not inside:

@@ -5,7 +5,7 @@ themselves.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -440,7 +440,7 @@ def test_the_bundle_of_something_else_is_refused(network: small.Network) -> None
 async def test_a_broken_engine_says_nothing_of_the_bundle(
     network: small.Network, anchor: Anchor, error: DepinError
 ) -> None:
-    async def fails(*_: object) -> bool:
+    async def fails(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
         raise error
 
     with pytest.raises(type(error)):
