@@ -18,7 +18,6 @@ from opendepin.demo.claiming import Claiming
 from opendepin.demo.project import FULL_CAPACITY, NOTICE, prepare_machine, set_up
 from opendepin.demo.replay import Replay, Tally
 from opendepin.demo.report import Report, build_report
-from opendepin.network.builders.explorer import NOTICE_FILE
 from opendepin.network.control import POLL_S, holder, state_of
 from opendepin.network.errors import HomeRefused, StartFailed
 from opendepin.network.founding import FAUCET
@@ -57,7 +56,7 @@ def prepare_home(home: Home) -> settings.NetworkSettings:
     """
     home.root.mkdir(parents=True, exist_ok=True)
     settings.write_default(home.settings)
-    (home.root / NOTICE_FILE).write_text(NOTICE + "\n", encoding="utf-8")
+    home.notice.write_text(NOTICE + "\n", encoding="utf-8")
     return settings.load(home.settings)
 
 

@@ -53,6 +53,11 @@ class Home:
         return self.run / "state.json"
 
     @property
+    def notice(self) -> Path:
+        """One sentence on replayed or simulated input, written by whoever replays it."""
+        return self.root / "notice.txt"
+
+    @property
     def run(self) -> Path:
         """What only holds while the network runs."""
         return self.root / "run"

@@ -49,8 +49,6 @@ CONTRACTS = (
 POLL_S = 0.5
 REBUILD_TRIES = 50
 """Blocks come while two indexes are read: they are compared so often at most."""
-NOTICE_FILE = "notice.txt"
-"""One sentence on replayed or simulated input, written by whoever replays it."""
 
 
 class Sheets(Mapping[int, ProjectSheet]):
@@ -86,7 +84,7 @@ def network_sheet(built: Parts) -> NetworkSheet:
         "BatchInbox.segment_hash": compiled["BatchInbox"].layout["segment_hash"]["slot"],
         "Settlement.tasks": tasks["tasks"]["slot"],
     }
-    notice = built.home.root / NOTICE_FILE
+    notice = built.home.notice
     return NetworkSheet(
         network_id=genesis.network_id,
         chain_id=genesis.chain_id,
