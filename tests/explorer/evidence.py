@@ -1,6 +1,8 @@
-"""Evidence made by short ways that only a test may take: a Groth16 proof by its trapdoor, state tries of a small L1.
+"""Evidence made by short ways that only a test may take: a Groth16 proof by its trapdoor, state
+tries of a small L1.
 
-Both are true evidence: the pairing equation and the Merkle–Patricia proofs hold and are checked as in production.
+Both are true evidence: the pairing equation and the Merkle–Patricia proofs hold and are checked
+as in production.
 """
 
 from __future__ import annotations
@@ -11,24 +13,25 @@ from hashlib import sha256
 from typing import Any
 
 import rlp
-from py_ecc.optimized_bn128 import G1, G2, curve_order, multiply, normalize
-from trie import HexaryTrie
+from py_ecc import optimized_bn128
+from trie.hexary import HexaryTrie
 
 from opendepin.core.encodings import keccak256, to_hex
 
+bn128: Any = optimized_bn128
 ALPHA, BETA, GAMMA, DELTA = 11, 13, 17, 19
 IC = (23, 29, 31, 37)
 EMPTY_CODE = keccak256(b"")
 
 
 def _g1(scalar: int) -> list[int]:
-    return [int(c) for c in normalize(multiply(G1, scalar % curve_order))]
+    return [int(c) for c in bn128.normalize(bn128.multiply(bn128.G1, scalar % bn128.curve_order))]
 
 
 def _g2(scalar: int) -> list[list[int]]:
     return [
         [int(c) for c in coordinate.coeffs]
-        for coordinate in normalize(multiply(G2, scalar % curve_order))
+        for coordinate in bn128.normalize(bn128.multiply(bn128.G2, scalar % bn128.curve_order))
     ]
 
 
@@ -59,10 +62,12 @@ def key_hash() -> bytes:
 
 
 def simulated_proof(statement: int, evaluation: int, field_root: int) -> bytes:
-    """Return a proof of the three inputs made with the key's secrets, which is what *development key* warns of."""
+    """Return a proof of the three inputs made with the key's secrets, which is what
+    *development key* warns of.
+    """
     x = IC[0] + IC[1] * statement + IC[2] * evaluation + IC[3] * field_root
     a, b = 41 + statement % 1000, 43
-    c = (a * b - ALPHA * BETA - x * GAMMA) * pow(DELTA, -1, curve_order) % curve_order
+    c = (a * b - ALPHA * BETA - x * GAMMA) * pow(DELTA, -1, bn128.curve_order) % bn128.curve_order
     (bx0, bx1), (by0, by1) = _g2(b)
     words = [*_g1(a), bx1, bx0, by1, by0, *_g1(c)]
     return b"".join(word.to_bytes(32, "big") for word in words)
@@ -70,7 +75,9 @@ def simulated_proof(statement: int, evaluation: int, field_root: int) -> bytes:
 
 @dataclass(frozen=True)
 class State:
-    """A small L1 state: contracts with storage; slot numbers as a Vyper contract would lay them out."""
+    """A small L1 state: contracts with storage; slot numbers as a Vyper contract would lay them
+    out.
+    """
 
     storage: Mapping[bytes, Mapping[bytes, bytes]]
     """Slot → value (both 32 bytes) by contract address."""

@@ -1,8 +1,10 @@
-"""A genuine small network history, made by `core` alone: true keys, signatures, roots, statements, real PM10 readings.
+"""A genuine small network history, made by `core` alone: true keys, signatures, roots,
+statements, real PM10 readings.
 
-Seventy stations register, twelve days are replayed, batched, attested, proven (by the key's trapdoor), settled, paid.
-`World` keeps what each source of the explorer would say at any moment, so that a test can grow it, fork its L1, and
-ask the ports for it. No process, no clock: everything follows from the seed.
+Seventy stations register, twelve days are replayed, batched, attested, proven (by the key's
+trapdoor), settled, paid.
+`World` keeps what each source of the explorer would say at any moment, so that a test can grow
+it, fork its L1, and ask the ports for it. No process, no clock: everything follows from the seed.
 """
 
 from __future__ import annotations
@@ -124,7 +126,7 @@ def network_sheet() -> NetworkSheet:
             "single sequencer",
             "recorded readings, time-compressed",
         ),
-        notice="Readings are recorded daily means of December 2002, replayed faster than they were taken.",
+        notice="Recorded daily means of December 2002, replayed faster than they were taken.",
         layout=LAYOUT,
     )
 
@@ -260,7 +262,9 @@ class World:
     def key_change(
         self, index: int, status: Status, public: bytes, height: int
     ) -> list[tuple[str, str, dict[str, Any]]]:
-        """Return the event of a change of a device's key or status, and remember the accumulator."""
+        """Return the event of a change of a device's key or status, and remember the
+        accumulator.
+        """
         device = DEVICE_KEYS[index].address
         change = KeyChange(device, status, PROJECT, index, public, height)
         self.histories[index] = extend(self.histories.get(index, NO_HISTORY), change)
@@ -307,7 +311,9 @@ class World:
         return group
 
     def seal(self) -> BatchRecord:
-        """Seal the oldest admitted groups into the next batch, attest it, and let the inbox accept it."""
+        """Seal the oldest admitted groups into the next batch, attest it, and let the inbox
+        accept it.
+        """
         groups = tuple(self.pending.pop(0))
         body = SegmentBody(PROJECT, groups)
         aad = external_aad(NETWORK_ID, PROJECT)
@@ -481,7 +487,9 @@ class World:
 
 
 def slot_of(contract: str, name: str, path: Sequence[bytes], offset: int = 0) -> bytes:
-    """Return the slot of a map's value in Vyper's layout: keccak(slot ‖ key) per level, plus the member's offset."""
+    """Return the slot of a map's value in Vyper's layout: keccak(slot ‖ key) per level, plus
+    the member's offset.
+    """
     slot = LAYOUT[f"{contract}.{name}"].to_bytes(32, "big")
     for word in path:
         slot = keccak256(slot + word.rjust(32, b"\0"))

@@ -1,4 +1,6 @@
-"""Serve the explorer over the recorded history: `python -m tests.explorer.serve_recorded PORT FOLDER`."""
+"""Serve the explorer over the recorded history: `python -m tests.explorer.serve_recorded PORT
+FOLDER`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The API: every list walks to its end, every figure is whole, every hostile input gets a typed answer."""
+"""The API: every list walks to its end, every figure is whole, every hostile input gets a typed
+answer.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ SCRIPT = history.built(settled=2, sealed=3)
 
 
 class Stage(WorldPorts):
-    """A world that is shown piece by piece: blocks, feed and bodies each as far as the test let it."""
+    """A world that is shown piece by piece: blocks, feed and bodies each as far as the test let
+    it.
+    """
 
     def __init__(self) -> None:
         super().__init__(World())
@@ -69,6 +71,11 @@ STEPS = st.one_of(
     st.tuples(st.just("bodies"), st.integers(1, 2)),
     st.tuples(st.just("round"), st.integers(1, 2)),
 )
+
+
+async def _settle(indexer: Indexer) -> None:
+    while await indexer.round():
+        pass
 
 
 def _indexer(store: SqliteStore, sources: Sources) -> Indexer:
@@ -232,8 +239,7 @@ async def test_a_source_that_contradicts_the_l1_is_refused(
     sources = Sources(port, port, {history.GATEWAY.address: port})
     indexer = _indexer(store, sources)
     with pytest.raises(SourceDisagrees) as refused:
-        while await indexer.round():
-            pass
+        await _settle(indexer)
     assert refused.value.code == code
     port.spoil = ""
     while await indexer.round():

@@ -1,4 +1,6 @@
-"""Live events: nothing is missed over a reconnect, a slow visitor is let go, all get the same bytes."""
+"""Live events: nothing is missed over a reconnect, a slow visitor is let go, all get the same
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,7 @@ async def test_the_indexer_tells_each_kind(world: history.World, tmp_path: Path)
         kinds[kind] += 1
         publish(kind, data)
 
-    live.publish = counted  # pyright: ignore[reportAttributeAccessIssue]
+    live.publish = counted
     store = await indexed(world, tmp_path / "index.sqlite", live)
     store.close()
     assert kinds["batch"] == kinds["body"] == 11

@@ -1,10 +1,12 @@
-"""The page's verifier and `opendepin.verify`: two readers of one bundle, written apart, that must agree."""
+"""The page's verifier and `opendepin.verify`: two readers of one bundle, written apart, that
+must agree.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,7 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from py_ecc.optimized_bn128 import FQ, FQ2, add, is_on_curve, multiply, neg, pairing
-from py_ecc.optimized_bn128 import b as curve_b
-from py_ecc.optimized_bn128 import b2 as curve_b2
+from py_ecc import optimized_bn128
 
 from opendepin.core.poseidon import poseidon2, poseidon4
 from opendepin.proofs.zk.keys import VerificationKey
@@ -24,6 +24,7 @@ from opendepin.verify.steps import STEPS, Outcome
 from tests.explorer import history
 from tests.explorer.verifier import ask, lay_out
 
+bn128: Any = optimized_bn128
 NAMES = [name for name, _ in STEPS]
 
 
@@ -39,9 +40,7 @@ class Trail:
 
 
 @pytest.fixture(scope="module")
-def trail(
-    client: TestClient[Litestar], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Trail]:
+def trail(client: TestClient[Litestar], tmp_path_factory: pytest.TempPathFactory) -> Trail:
     """The trail of a reading settled on the fifth day."""
     folder = tmp_path_factory.mktemp("verifier")
     lay_out(folder)
@@ -51,7 +50,7 @@ def trail(
     bundle = client.get(f"/api/v1/messages/{message}/trail").json()["bundle"]
     anchor = client.get("/api/v1/network").json()
     found = ask(folder, {"bundle": bundle, "anchor": anchor, "alter": True})
-    yield Trail(bundle, anchor, folder, found["report"], found["altered"])
+    return Trail(bundle, anchor, folder, found["report"], found["altered"])
 
 
 def outcomes(report: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -150,7 +149,7 @@ def test_a_task_has_a_trail_of_its_own(trail: Trail, client: TestClient[Litestar
 def test_poseidon_is_the_core_s(trail: Trail) -> None:
     inputs = [(0, 0), (1, 2), (2**253, 7), (3, 4, 5, 6), (0, 0, 0, 0)]
     found = ask(trail.folder, {"poseidon": [[str(i) for i in each] for each in inputs]})
-    wanted = [str(poseidon2(*i) if len(i) == 2 else poseidon4(*i)) for i in inputs]  # type: ignore[call-arg]
+    wanted = [str(poseidon2(*i) if len(i) == 2 else poseidon4(*i)) for i in inputs]
     assert found["poseidon"] == wanted
 
 
@@ -198,19 +197,23 @@ async def by_pairing(vk: VerificationKey, proof: bytes, public: Sequence[int]) -
     words = [int.from_bytes(proof[at : at + 32], "big") for at in range(0, 256, 32)]
 
     def g1(x: int, y: int) -> Any:
-        return (FQ(x), FQ(y), FQ(1))
+        return (bn128.FQ(x), bn128.FQ(y), bn128.FQ(1))
 
     def g2(x1: int, x0: int, y1: int, y0: int) -> Any:
-        return (FQ2([x0, x1]), FQ2([y0, y1]), FQ2([1, 0]))
+        return (bn128.FQ2([x0, x1]), bn128.FQ2([y0, y1]), bn128.FQ2([1, 0]))
 
     a, b, c = g1(*words[:2]), g2(*words[2:6]), g1(*words[6:])
-    if not (is_on_curve(a, curve_b) and is_on_curve(b, curve_b2) and is_on_curve(c, curve_b)):
+    if not (
+        bn128.is_on_curve(a, bn128.b)
+        and bn128.is_on_curve(b, bn128.b2)
+        and bn128.is_on_curve(c, bn128.b)
+    ):
         return False
     x = g1(*vk.inputs[0])
     for point, value in zip(vk.inputs[1:], public, strict=True):
-        x = add(x, multiply(g1(*point), value))
+        x = bn128.add(x, bn128.multiply(g1(*point), value))
     beta, gamma, delta = (g2(*words) for words in vk.g2)
-    left = pairing(b, neg(a)) * pairing(beta, g1(*vk.alpha))
-    return left * pairing(gamma, x) * pairing(delta, c) == pairing(b, g1(1, 2)) * pairing(
-        b, neg(g1(1, 2))
-    )
+    left = bn128.pairing(b, bn128.neg(a)) * bn128.pairing(beta, g1(*vk.alpha))
+    return left * bn128.pairing(gamma, x) * bn128.pairing(delta, c) == bn128.pairing(
+        b, g1(1, 2)
+    ) * bn128.pairing(b, bn128.neg(g1(1, 2)))

@@ -1,4 +1,6 @@
-"""The page's verifier run by Node: the same modules that a browser loads, over a bundle from a file."""
+"""The page's verifier run by Node: the same modules that a browser loads, over a bundle from a
+file.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,15 @@ import { altered } from "./js/verify/alter.js";
 import { poseidon } from "./js/verify/poseidon.js";
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
-const plain = (steps) => steps.map(({ name, outcome, why, computed, expected }) => ({ name, outcome, why, computed, expected }));
-const found = {};
+const plain = (steps) => steps.map(({ name, outcome, why, computed, expected }) => ({ name,
+outcome, why, computed, expected })); const found = {};
 if (asked.bundle) found.report = plain(await verify(asked.bundle, asked.anchor));
 if (asked.alter) {
   found.altered = {};
   for (const [name] of STEPS) {
     const change = altered(asked.bundle, name);
-    found.altered[name] = change && { what: change.what, bundle: change.bundle, report: plain(await verify(change.bundle, asked.anchor)) };
-  }
+    found.altered[name] = change && { what: change.what, bundle: change.bundle, report:
+    plain(await verify(change.bundle, asked.anchor)) }; }
 }
 if (asked.poseidon) found.poseidon = asked.poseidon.map((inputs) => poseidon(...inputs).toString());
 process.stdout.write(JSON.stringify(found));

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 from litestar import Litestar, Request, Response, get
@@ -21,6 +22,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
 from opendepin import __version__
+from opendepin.core.encodings import to_hex
 from opendepin.explorer import views
 from opendepin.explorer.api import Api
 from opendepin.explorer.assets.serving import Assets
@@ -116,14 +118,24 @@ def _engine(site: Site) -> JinjaTemplateEngine:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["short"] = short
-    environment.filters["utc"] = _utc
-    environment.filters["day"] = _day
-    environment.filters["clock"] = lambda seconds: _utc(seconds)[11:]
-    environment.filters["digits"] = _digits
-    environment.filters["hex"] = lambda value: "0x" + bytes(value).hex()
-    environment.filters["odp"] = views.tokens_text
-    environment.globals["asset"] = lambda name: f"/assets/{site.assets_version}/{name}"
+    # The library leaves its tables untyped.
+    untyped = cast(Any, environment)
+    filters = cast(dict[str, Callable[..., Any]], untyped.filters)
+    filters.update(
+        short=short,
+        utc=_utc,
+        day=_day,
+        clock=_clock,
+        digits=_digits,
+        hex=to_hex,
+        odp=views.tokens_text,
+    )
+
+    def asset_url(name: str) -> str:
+        return f"/assets/{site.assets_version}/{name}"
+
+    shared = cast(dict[str, Any], untyped.globals)
+    shared["asset"] = asset_url
     return JinjaTemplateEngine.from_environment(environment)
 
 
@@ -132,6 +144,11 @@ def _utc(seconds: int | None) -> str:
     if seconds is None:
         return "–"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _clock(seconds: int | None) -> str:
+    """Write the time of day of Unix seconds, UTC."""
+    return "" if seconds is None else _utc(seconds)[11:]
 
 
 def _day(seconds: int | None) -> str:

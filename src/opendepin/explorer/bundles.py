@@ -1,7 +1,8 @@
-"""Builds bundles (`docs/spec/bundle.md`) out of the index: everything from which a trail is recomputed.
+"""Builds bundles (`docs/spec/bundle.md`) out of the index: everything from which a trail is
+recomputed.
 
-In: rows of the index, the network's and the project's sheets. Out: plain JSON values. Nothing is checked here: a
-bundle is claims, and whoever reads it recomputes them.
+In: rows of the index, the network's and the project's sheets. Out: plain JSON values. Nothing
+is checked here: a bundle is claims, and whoever reads it recomputes them.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Bundles:
             "device": to_hex(row["device"]),
         }
         batch = None if row["batch"] is None else self._batch(row["batch"], row["segment"])
-        devices = self._devices(row["batch"], row["segment"]) if batch else [row["device"]]
+        devices = {row["device"]}
+        if batch is not None:
+            devices = self._devices(batch["header"]["number"], batch["segment_index"])
         task = self.store.task(row["task"]) if row["task"] else None
         return {
             **self._head("message", message_id),

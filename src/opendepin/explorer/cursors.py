@@ -1,7 +1,7 @@
 """What a visitor may ask a list for: a limit, and a cursor that says after which row to go on.
 
-A cursor is opaque text; it is the last row's key with the list's name, so that one list's cursor is refused by
-another. Identifiers are lower-case 0x-hex of exact length.
+A cursor is opaque text; it is the last row's key with the list's name, so that one list's
+cursor is refused by another. Identifiers are lower-case 0x-hex of exact length.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """What can go wrong in the explorer.
 
 Rejected
-└── RequestRejected     a request of a visitor that can't be answered: code `cursor`, `limit`, `identifier`, `parameter`
+└── RequestRejected     a visitor's request that can't be answered: code `cursor`, `limit`,
+    │                   `identifier`, `parameter`, `busy`
     └── NotThere        nothing under that identifier: code `not-found`
 PeerFault
-├── SourceAway          L1, gateway or availability did not answer (tried again on the next round)
-└── SourceDisagrees     a source's answer contradicts what the L1 says: code `body`, `header`, `fork`
+├── SourceAway          L1, gateway or availability did not answer (asked again next round)
+└── SourceDisagrees     an answer contradicts what the L1 says: code `body`, `header`, `fork`
 Broken
 └── StoreBroken         the index on disk is not of this form, or refuses to be read
 """

@@ -1,4 +1,6 @@
-"""A figure: a value that says its unit, when it held, where it comes from, and where it can be checked."""
+"""A figure: a value that says its unit, when it held, where it comes from, and where it can be
+checked.
+"""
 
 from __future__ import annotations
 

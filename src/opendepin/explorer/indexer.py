@@ -1,6 +1,8 @@
-"""The indexer: follows L1 logs, batch bodies and gateway feeds with a cursor each, and rewinds when the L1 does.
+"""The indexer: follows L1 logs, batch bodies and gateway feeds with a cursor each, and rewinds
+when the L1 does.
 
-In: the ports of `ports.py`. Out: rows through `store.Writer`, live events through `live.Live`. Promise: a round may be
+In: the ports of `ports.py`. Out: rows through `store.Writer`, live events through `live.Live`.
+Promise: a round may be
 stopped anywhere and repeated; an index that followed every reorg equals one built from scratch.
 """
 
@@ -56,7 +58,9 @@ class Indexer:
         return busy
 
     async def follow_l1(self) -> bool:
-        """Rewind to the L1's own chain if it left ours, then read the next span of blocks and logs."""
+        """Rewind to the L1's own chain if it left ours, then read the next span of blocks and
+        logs.
+        """
         head = await self._sources.l1.head()
         at = await self._common_height(head)
         last = min(head.height, at + L1_SPAN)

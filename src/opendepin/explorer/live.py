@@ -1,7 +1,9 @@
 """Live events: what just happened, serialised once and handed to every visitor who listens.
 
-The last events stay in a ring so that a client that reconnects with `Last-Event-ID` misses nothing it could still
-get. An id is `<start>-<number>`: ids of another start of this process are answered from the beginning of the ring.
+The last events stay in a ring so that a client that reconnects with `Last-Event-ID` misses
+nothing it could still
+get. An id is `<start>-<number>`: ids of another start of this process are answered from the
+beginning of the ring.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The pages: each shows what the API gives under the same name, as a document that needs no script to be read."""
+"""The pages: each shows what the API gives under the same name, as a document that needs no
+script to be read.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What the explorer needs of the rest of the network: L1 logs, batch bodies, the gateway's feed, state proofs.
+"""What the explorer needs of the rest of the network: L1 logs, batch bodies, the gateway's
+feed, state proofs.
 
-Whoever builds a network injects these. All raise `SourceAway` when the peer does not answer; every one of them may be
-asked again for the same thing.
+Whoever builds a network injects these. All raise `SourceAway` when the peer does not answer;
+every one of them may be asked again for the same thing.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class L1(Protocol):
         ...
 
     async def blocks(self, first: int, last: int) -> Sequence[L1Block]:
-        """Return the blocks of these heights, both ends included; fewer when the chain is shorter."""
+        """Return the blocks of these heights, both ends included; fewer when the chain is
+        shorter.
+        """
         ...
 
     async def events(self, first: int, last: int) -> Sequence[L1Event]:
@@ -68,7 +71,9 @@ class L1(Protocol):
         ...
 
     async def settle_call(self, transaction: bytes, task: bytes) -> SettleCall | None:
-        """Return outputs, proof and gas of the call that settled `task`, None when it can't be decoded."""
+        """Return outputs, proof and gas of the call that settled `task`, None when it can't be
+        decoded.
+        """
         ...
 
 
@@ -81,7 +86,9 @@ class BatchRecord:
     """65 bytes by the sequencer."""
     segments: tuple[Segment, ...]
     attestations: tuple[bytes, ...]
-    """65-byte signatures by ascending attester address; may be empty when the source doesn't keep them."""
+    """65-byte signatures by ascending attester address; may be empty when the source doesn't
+    keep them.
+    """
     body: bytes
     code: tuple[int, int]
     """Reed–Solomon shape (k, n)."""
@@ -99,12 +106,16 @@ class GatewayFeed(Protocol):
     """A gateway's stage log of commit groups."""
 
     async def after(self, number: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` groups after record `number`, each `(record number, group bytes)`, in order."""
+        """Return up to `limit` groups after record `number`, each `(record number, group
+        bytes)`, in order.
+        """
         ...
 
 
 class StateProofs(Protocol):
-    """The L1 as a source of storage proofs; answers in the JSON form `l1` of `docs/spec/bundle.md`."""
+    """The L1 as a source of storage proofs; answers in the JSON form `l1` of
+    `docs/spec/bundle.md`.
+    """
 
     async def prove(self, wanted: Sequence[tuple[str, str]]) -> Mapping[str, Any] | None:
         """Prove `(contract, what)` pairs under one recent block; None when this network can't."""

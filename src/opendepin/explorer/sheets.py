@@ -1,7 +1,9 @@
 """What a reader must know of the network and of a project to show its bytes as words.
 
-`NetworkSheet` is the trust anchor's public part, `ProjectSheet` a project's manifest, its devices' places (shown only
-with the owners' consent) and what each output of its program means. Both come from the composition root.
+`NetworkSheet` is the trust anchor's public part, `ProjectSheet` a project's manifest, its
+devices' places (shown only
+with the owners' consent) and what each output of its program means. Both come from the
+composition root.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ class ProjectSheet:
     value_unit: str
     value_scale: int
     limit: int | None = None
-    """The value, in scaled integers, above which a reading exceeds; None when the project has none."""
+    """The value, in scaled integers, above which a reading exceeds; None when the project has
+    none.
+    """
     places: Mapping[int, Place] = field(default_factory=dict[int, Place])
     """By device index."""
     outputs: tuple[Output, ...] = ()

@@ -1,4 +1,6 @@
-"""The figures of the first page: counts, pipeline stages with latencies, and the cover's regions."""
+"""The figures of the first page: counts, pipeline stages with latencies, and the cover's
+regions.
+"""
 
 from __future__ import annotations
 

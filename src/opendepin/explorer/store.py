@@ -1,8 +1,9 @@
 """The index as a port: what the indexer writes and what pages and API read.
 
-`Writer` takes rows; `Reader` gives them back as plain mappings whose keys are the columns of `adapters/schema.sql`.
-Promise of every store: writing the same rows again changes nothing, and `rewind(h)` leaves exactly what was there
-when block h was the newest.
+`Writer` takes rows; `Reader` gives them back as plain mappings whose keys are the columns of
+`adapters/schema.sql`.
+Promise of every store: writing the same rows again changes nothing, and `rewind(h)` leaves
+exactly what was there when block h was the newest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class EventRow:
-    """One L1 log as a row: the table it belongs to and its columns besides height, log index and transaction."""
+    """One L1 log as a row: the table it belongs to and its columns besides height, log index
+    and transaction.
+    """
 
     table: str
     height: int
@@ -109,7 +112,9 @@ class Reader(Protocol):
     """What pages and API need of the store."""
 
     def version(self) -> int:
-        """Return a number that grows with each change: what was computed at the same version still holds."""
+        """Return a number that grows with each change: what was computed at the same version
+        still holds.
+        """
         ...
 
     def head(self) -> Row | None:
@@ -204,7 +209,9 @@ class Reader(Protocol):
         ...
 
     def recent(self, limit: int) -> list[Row]:
-        """Return the newest happenings of all kinds, newest first: kind, height, time, subject, detail."""
+        """Return the newest happenings of all kinds, newest first: kind, height, time, subject,
+        detail.
+        """
         ...
 
     def counts(self) -> Row:
@@ -216,5 +223,7 @@ class Reader(Protocol):
         ...
 
     def digest(self) -> bytes:
-        """Return a hash of every row that the sources determine: two indexes of the same sources agree."""
+        """Return a hash of every row that the sources determine: two indexes of the same
+        sources agree.
+        """
         ...

@@ -98,7 +98,8 @@ def _assigned(site: Site, task: Row | None) -> Stage:
     title = "Task drawn for an operator"
     if task is None or task["assigned"] is None:
         return Stage("assigned", title, "waits for the draw", False)
-    text = f"operator {to_hex(task['operator'])[:10]}…, attempt {task['attempt'] + 1}, block {task['assigned']}"
+    operator, attempt = to_hex(task["operator"])[:10], task["attempt"] + 1
+    text = f"operator {operator}…, attempt {attempt}, block {task['assigned']}"
     time = site.store.block_time(task["assigned"])
     return Stage(
         "assigned", title, text, True, time, to_hex(task["task"]), f"/tasks/{to_hex(task['task'])}"
@@ -110,7 +111,8 @@ def _settled(site: Site, task: Row | None) -> Stage:
     if task is None or task["settled"] is None:
         return Stage("settled", title, "waits for the proof", False)
     gas = f", {task['gas']:,} gas" if task["gas"] else ""
-    text = f"Groth16 proof over {task['count']} readings checked by the contract, block {task['settled']}{gas}"
+    what = f"Groth16 proof over {task['count']} readings checked by the contract"
+    text = f"{what}, block {task['settled']}{gas}"
     time = site.store.block_time(task["settled"])
     return Stage(
         "settled",
@@ -133,7 +135,8 @@ def _paid(site: Site, message: Row, task: Row | None) -> Stage:
         held = task is not None and task["settled"] is not None
         text = "held in the escrow until it is claimed" if held else "waits for the settlement"
         return Stage("paid", title, text, False)
-    text = f"{tokens(int(paid['amount']))} {TOKEN} to {to_hex(paid['owner'])[:10]}…, block {paid['height']}"
+    amount, owner = tokens(int(paid["amount"])), to_hex(paid["owner"])[:10]
+    text = f"{amount} {TOKEN} to {owner}…, block {paid['height']}"
     return Stage(
         "paid", title, text, True, site.store.block_time(paid["height"]), to_hex(paid["tx"])
     )

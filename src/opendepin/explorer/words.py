@@ -70,9 +70,10 @@ FIGURES = {
 }
 
 NOT_PROVEN = (
-    "The proof says: these outputs follow, by the published rule, from exactly the readings under this field root. "
-    "That each reading was signed by its device is checked outside the proof, by the attesters, and by you when you "
-    "verify here. That a sensor measured truly is not proven by anything on this page."
+    "The proof says: these outputs follow, by the published rule, from exactly the readings under "
+    "this field root. That each reading was signed by its device is checked outside the proof, by "
+    "the attesters, and by you when you verify here. That a sensor measured truly is not proven by "
+    "anything on this page."
 )
 
 STATES = {

@@ -25,11 +25,11 @@ from opendepin.explorer.site import Site
 from tests.explorer import history
 from tests.explorer.conftest import indexed, site_over
 
-FLAGS = (
-    "--no-sandbox --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync --use-angle=swiftshader"
-    " --enable-unsafe-swiftshader --ignore-gpu-blocklist"
-).split()
+FLAGS = [
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--use-angle=swiftshader"),
+    *("--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"),
+]
 START_S = 60
 
 

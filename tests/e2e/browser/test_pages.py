@@ -1,4 +1,6 @@
-"""Every page in three forms: accessible, silent console, nothing from elsewhere, no overflow; and the journey."""
+"""Every page in three forms: accessible, silent console, nothing from elsewhere, no overflow;
+and the journey.
+"""
 
 from __future__ import annotations
 

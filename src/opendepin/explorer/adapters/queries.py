@@ -9,7 +9,10 @@ from typing import Any
 
 from opendepin.explorer.store import Page, Row
 
-LAST_MESSAGE = "LEFT JOIN messages m ON m.device = d.device AND m.seq = (SELECT max(x.seq) FROM messages x WHERE x.device = d.device)"
+LAST_MESSAGE = (
+    "LEFT JOIN messages m ON m.device = d.device"
+    " AND m.seq = (SELECT max(x.seq) FROM messages x WHERE x.device = d.device)"
+)
 DEVICE_COLUMNS = (
     "d.*, m.message_id, m.seq, m.observed_s, m.value, m.time_ms,"
     " (SELECT count(*) FROM messages c WHERE c.device = d.device) AS messages"
@@ -21,15 +24,19 @@ TASK_FILTERS = {
     "recalled": "recalled IS NOT NULL AND settled IS NULL",
 }
 RECENT = """
-SELECT * FROM (SELECT 'settled' AS kind, s.height, s.log_index, s.task AS subject, t.count AS amount, t.batch AS detail
+SELECT * FROM (SELECT 'settled' AS kind, s.height, s.log_index, s.task AS subject,
+    t.count AS amount, t.batch AS detail
   FROM settlements s JOIN tasks t ON t.task = s.task ORDER BY s.height DESC LIMIT :n)
 UNION ALL SELECT * FROM (SELECT 'batch', b.height, b.log_index, b.header_hash, h.messages, b.number
-  FROM batches b LEFT JOIN headers h ON h.number = b.number ORDER BY b.height DESC, b.log_index DESC LIMIT :n)
+  FROM batches b LEFT JOIN headers h ON h.number = b.number
+  ORDER BY b.height DESC, b.log_index DESC LIMIT :n)
 UNION ALL SELECT * FROM (SELECT 'assigned', a.height, a.log_index, a.task, t.count, t.batch
   FROM assignments a JOIN tasks t ON t.task = a.task ORDER BY a.height DESC LIMIT :n)
-UNION ALL SELECT * FROM (SELECT 'paid', p.height, min(p.log_index), p.task, wei_sum(p.amount), count(*)
+UNION ALL SELECT * FROM (SELECT
+    'paid', p.height, min(p.log_index), p.task, wei_sum(p.amount), count(*)
   FROM payouts p GROUP BY p.height, p.task ORDER BY p.height DESC LIMIT :n)
-UNION ALL SELECT * FROM (SELECT 'registered', k.height, min(k.log_index), k.device, count(*), k.status
+UNION ALL SELECT * FROM (SELECT
+    'registered', k.height, min(k.log_index), k.device, count(*), k.status
   FROM key_changes k GROUP BY k.height, k.status ORDER BY k.height DESC LIMIT :n)
 UNION ALL SELECT * FROM (SELECT 'cover', c.height, c.log_index, c.tx, c.fields, c.name
   FROM covers c WHERE c.name LIKE 'Payout%' ORDER BY c.height DESC, c.log_index DESC LIMIT :n)
@@ -45,7 +52,8 @@ SELECT (SELECT count(*) FROM messages) AS admitted,
   (SELECT count(*) FROM tasks) AS tasks,
   (SELECT count(*) FROM task_states WHERE assigned IS NOT NULL) AS assigned,
   (SELECT count(*) FROM settlements) AS settled,
-  (SELECT coalesce(sum(t.count), 0) FROM settlements s JOIN tasks t ON t.task = s.task) AS proven,
+  (SELECT coalesce(sum(t.count), 0) FROM settlements s
+    JOIN tasks t ON t.task = s.task) AS proven,
   (SELECT count(*) FROM recalls) AS recalled,
   (SELECT count(*) FROM payouts) AS payouts,
   (SELECT wei_sum(amount) FROM payouts) AS paid_wei,
@@ -112,9 +120,8 @@ class Queries(ABC):
 
     def device(self, device: bytes) -> Row | None:
         """Return one device."""
-        return self.one(
-            f"SELECT {DEVICE_COLUMNS} FROM devices d {LAST_MESSAGE} WHERE d.device = ?", device
-        )
+        sql = f"SELECT {DEVICE_COLUMNS} FROM devices d {LAST_MESSAGE} WHERE d.device = ?"  # noqa: S608
+        return self.one(sql, device)
 
     def history(self, device: bytes) -> list[Row]:
         """Return a device's key changes, oldest first."""
@@ -154,7 +161,8 @@ class Queries(ABC):
     def group_messages(self, gateway: bytes, project: int, first: int) -> list[Row]:
         """Return a group's messages in position order."""
         return self.all(
-            "SELECT * FROM messages WHERE gateway = ? AND project = ? AND group_first = ? ORDER BY position",
+            "SELECT * FROM messages WHERE gateway = ? AND project = ? AND group_first = ?"
+            " ORDER BY position",
             *(gateway, project, first),
         )
 
@@ -162,7 +170,8 @@ class Queries(ABC):
         """Return batches, newest number first."""
         before = page.after[0] if page.after else 1 << 62
         return self.all(
-            "SELECT b.*, h.time, h.messages, h.data_bytes FROM batches b LEFT JOIN headers h ON h.number = b.number"
+            "SELECT b.*, h.time, h.messages, h.data_bytes FROM batches b"
+            " LEFT JOIN headers h ON h.number = b.number"
             " WHERE b.number < ? ORDER BY b.number DESC LIMIT ?",
             *(before, page.limit),
         )
@@ -170,7 +179,8 @@ class Queries(ABC):
     def batch(self, number: int) -> Row | None:
         """Return one batch with its header."""
         return self.one(
-            "SELECT h.*, b.* FROM batches b LEFT JOIN headers h ON h.number = b.number WHERE b.number = ?",
+            "SELECT h.*, b.* FROM batches b LEFT JOIN headers h ON h.number = b.number"
+            " WHERE b.number = ?",
             number,
         )
 
@@ -181,7 +191,8 @@ class Queries(ABC):
     def segment_groups(self, batch: int, segment: int) -> list[Row]:
         """Return a segment's groups in order."""
         return self.all(
-            "SELECT g.*, p.leaf_first FROM places p JOIN groups g ON g.gateway = p.gateway AND g.project = p.project"
+            "SELECT g.*, p.leaf_first FROM places p"
+            " JOIN groups g ON g.gateway = p.gateway AND g.project = p.project"
             " AND g.first = p.first WHERE p.batch = ? AND p.segment = ? ORDER BY p.ordinal",
             *(batch, segment),
         )
@@ -230,9 +241,12 @@ class Queries(ABC):
     def settle_delays(self, limit: int) -> list[int]:
         """Return milliseconds from signature to settlement of the newest settled messages."""
         rows = self.all(
-            "SELECT b.time * 1000 - m.time_ms AS delay FROM settlements s JOIN tasks t ON t.task = s.task"
-            " JOIN places p ON p.batch = t.batch AND p.segment = t.segment JOIN messages m ON m.gateway = p.gateway"
-            " AND m.project = p.project AND m.group_first = p.first JOIN blocks b ON b.height = s.height"
+            "SELECT b.time * 1000 - m.time_ms AS delay"
+            " FROM settlements s JOIN tasks t ON t.task = s.task"
+            " JOIN places p ON p.batch = t.batch AND p.segment = t.segment"
+            " JOIN messages m ON m.gateway = p.gateway"
+            " AND m.project = p.project AND m.group_first = p.first"
+            " JOIN blocks b ON b.height = s.height"
             " ORDER BY s.height DESC LIMIT ?",
             limit,
         )

@@ -19,9 +19,9 @@ from opendepin.explorer.store import BatchRows, EventRow, GroupRows, MessageRow,
 
 SCHEMA_VERSION = 1
 LOG_TABLES = (
-    "projects", "key_changes", "owners", "programs", "batches", "tasks", "assignments", "settlements", "recalls",
-    "callbacks", "payouts", "burns", "covers",
-)  # fmt: skip
+    *("projects", "key_changes", "owners", "programs", "batches", "tasks", "assignments"),
+    *("settlements", "recalls", "callbacks", "payouts", "burns", "covers"),
+)
 """Tables fed by L1 logs."""
 
 HEIGHT_TABLES = (*LOG_TABLES, "blocks", "headers", "segments", "places")
@@ -30,9 +30,10 @@ HEIGHT_TABLES = (*LOG_TABLES, "blocks", "headers", "segments", "places")
 DIGEST_TABLES = (*HEIGHT_TABLES, "groups", "messages")
 
 INSERT_GROUP = (
-    "INSERT INTO groups(gateway, project, first, count, identity_block, include_by, root, signature, fed, height)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET height = CASE WHEN groups.fed OR excluded.fed THEN NULL"
-    " ELSE excluded.height END, fed = max(groups.fed, excluded.fed)"
+    "INSERT INTO groups(gateway, project, first, count, identity_block, include_by, root,"
+    " signature, fed, height) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+    " height = CASE WHEN groups.fed OR excluded.fed THEN NULL ELSE excluded.height END,"
+    " fed = max(groups.fed, excluded.fed)"
 )
 INSERT_MESSAGE = "INSERT OR IGNORE INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 INSERT_HEADER = "INSERT OR IGNORE INTO headers VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -131,7 +132,8 @@ class SqliteStore(Queries):
                 write.execute(f"DELETE FROM {table} WHERE height > ?", (height,))  # noqa: S608
             write.execute(
                 "DELETE FROM messages WHERE EXISTS (SELECT 1 FROM groups g WHERE g.height > ? AND"
-                " g.gateway = messages.gateway AND g.project = messages.project AND g.first = messages.group_first)",
+                " g.gateway = messages.gateway AND g.project = messages.project"
+                " AND g.first = messages.group_first)",
                 (height,),
             )
             write.execute("DELETE FROM groups WHERE height > ?", (height,))
@@ -206,10 +208,10 @@ class SqliteStore(Queries):
         total = sha256()
         for table in DIGEST_TABLES:
             total.update(table.encode())
-            for row in sorted(
-                map(tuple, self.connection().execute(f"SELECT * FROM {table}")), key=repr
-            ):
-                total.update(repr(row).encode())
+            sql = f"SELECT * FROM {table}"  # noqa: S608
+            found: list[sqlite3.Row] = self.connection().execute(sql).fetchall()
+            for text in sorted(repr(list[Any](row)) for row in found):
+                total.update(text.encode())
         return total.digest()
 
 

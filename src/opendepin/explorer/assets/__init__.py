@@ -1,1 +1,3 @@
-"""The page's assets: built once from pinned packages, served pre-compressed, none fetched from elsewhere."""
+"""The page's assets: built once from pinned packages, served pre-compressed, none fetched from
+elsewhere.
+"""

@@ -1,4 +1,6 @@
-"""`python -m opendepin.explorer.assets build [--into DIR]`: build the page's assets from the installed packages."""
+"""`python -m opendepin.explorer.assets build [--into DIR]`: build the page's assets from the
+installed packages.
+"""
 
 from __future__ import annotations
 

