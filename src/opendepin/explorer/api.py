@@ -13,9 +13,10 @@ from litestar.response import Stream
 from opendepin.core.encodings import to_hex
 from opendepin.core.identity import Status
 from opendepin.explorer import stats, trail, views
-from opendepin.explorer.cursors import cursor_after, identifier, number, page_of
+from opendepin.explorer.cursors import cursor_after, number, page_of
 from opendepin.explorer.errors import NotThere, RequestRejected
 from opendepin.explorer.figures import scaled
+from opendepin.explorer.lookup import find_batch, find_device, find_message, find_task
 from opendepin.explorer.site import Site
 from opendepin.explorer.store import Row
 
@@ -329,38 +330,6 @@ def geojson(site: Site) -> dict[str, Any]:
             }
         )
     return {"type": "FeatureCollection", "features": features}
-
-
-def find_device(site: Site, text: str) -> Row:
-    """Return a device by its id."""
-    row = site.store.device(identifier(text, 20, "device id"))
-    if row is None:
-        raise NotThere("no device with this id is registered")
-    return row
-
-
-def find_message(site: Site, text: str) -> Row:
-    """Return a message by its id."""
-    row = site.store.message(identifier(text, 32, "message id"))
-    if row is None:
-        raise NotThere("no message with this id is known here")
-    return row
-
-
-def find_batch(site: Site, text: str) -> Row:
-    """Return a batch by its number."""
-    row = site.store.batch(number(text, "batch number"))
-    if row is None:
-        raise NotThere("no batch with this number was accepted")
-    return row
-
-
-def find_task(site: Site, text: str) -> Row:
-    """Return a task by its id."""
-    row = site.store.task(identifier(text, 32, "task id"))
-    if row is None:
-        raise NotThere("no task with this id was opened")
-    return row
 
 
 async def with_l1(site: Site, bundle: dict[str, Any]) -> dict[str, Any]:

@@ -11,22 +11,19 @@ from litestar import Controller, get
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
-from opendepin.core.encodings import from_hex, to_hex
-from opendepin.core.errors import EncodingRejected
+from opendepin.core.encodings import to_hex
 from opendepin.explorer import stats, trail, views, words
 from opendepin.explorer.api import (
     STATUSES,
     TASK_STATES,
     FromSite,
     StateParameter,
-    find_batch,
-    find_device,
-    find_message,
-    find_task,
     output_rows,
 )
 from opendepin.explorer.cursors import cursor_after, page_of
 from opendepin.explorer.errors import RequestRejected
+from opendepin.explorer.happenings import recent
+from opendepin.explorer.lookup import find_batch, find_device, find_message, find_task, page_named
 from opendepin.explorer.sheets import ProjectSheet
 from opendepin.explorer.site import Site
 from opendepin.explorer.store import Page, Row
@@ -252,52 +249,10 @@ class Pages(Controller):
     def search(self, site: FromSite, q: FromQuery[str] = "") -> Template | Redirect:
         """Go to what the text names, or say that nothing is known by it."""
         text = q.strip()[:SEARCH_MAX_CHARS]
-        found = _found(site, text) if text else None
+        found = page_named(site, text) if text else None
         if found is not None:
             return Redirect(path=found)
         return _page(site, "search", "Search", query=text)
-
-
-def recent(site: Site, limit: int) -> list[dict[str, Any]]:
-    """Return the newest happenings in words."""
-    return [_happening(site, row) for row in site.store.recent(limit)]
-
-
-def _happening(site: Site, row: Row) -> dict[str, Any]:
-    subject, kind, amount, detail = (
-        to_hex(row["subject"]),
-        row["kind"],
-        row["amount"],
-        row["detail"],
-    )
-    where = f"block {row['height']}"
-    if kind == "batch":
-        text, href = f"Batch {detail} accepted", f"/batches/{detail}"
-        where = f"{amount} readings, {where}" if amount else where
-    elif kind == "paid":
-        text, href = f"{detail} claim{'s' if detail != 1 else ''} paid", f"/tasks/{subject}"
-        where = f"{views.tokens_text(amount)}, {where}"
-    elif kind == "registered":
-        what = {1: "registered", 2: "suspended", 3: "revoked"}[detail]
-        text, href = f"{amount} device{'s' if amount != 1 else ''} {what}", "/devices"
-    elif kind == "cover":
-        text, href, where = *cover_text(site, detail, json.loads(amount)), where
-    else:
-        text = "Proof verified, settled" if kind == "settled" else "Operator drawn"
-        href, where = f"/tasks/{subject}", f"{amount} readings, {where}"
-    about = {"kind": kind, "text": text, "href": href, "subject": subject, "where": where}
-    return {**about, "time": row["time"], "height": row["height"]}
-
-
-def cover_text(site: Site, name: str, fields: dict[str, Any]) -> tuple[str, str]:
-    """Say an event of the cover contract in words; returns text and link."""
-    region = stats.region_name(site, fields.get("region"))
-    texts = {
-        "PayoutDue": f"Payout due: {region}",
-        "PayoutTaken": f"Payout taken: {region}",
-        "PayoutShort": f"Cover too short: {region}",
-    }
-    return texts.get(name, name), "/cover"
 
 
 def _name(site: Site, device: bytes) -> str:
@@ -342,30 +297,3 @@ def _grouped(outputs: list[dict[str, Any]], sheet: ProjectSheet | None) -> list[
             row[output["figure"]] = output["value"]
             row["unit"] = output["unit"] or row["unit"]
     return list(rows.values())
-
-
-def _found(site: Site, text: str) -> str | None:
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        return f"/batches/{int(text)}" if site.store.batch(int(text)) else None
-    try:
-        data = from_hex(text.lower())
-    except EncodingRejected:
-        return _named(site, text.lower())
-    if len(data) == 20 and site.store.device(data):
-        return f"/devices/{to_hex(data)}"
-    if len(data) == 32 and site.store.message(data):
-        return f"/messages/{to_hex(data)}"
-    if len(data) == 32 and site.store.task(data):
-        return f"/tasks/{to_hex(data)}"
-    return None
-
-
-def _named(site: Site, text: str) -> str | None:
-    for row in site.store.devices(Page(500)):
-        if site.name(row).lower() == text:
-            return f"/devices/{to_hex(row['device'])}"
-    for sheet in site.projects.values():
-        for place in sheet.places.values():
-            if text in {place.region.lower(), place.region_name.lower()}:
-                return f"/devices?region={place.region}"
-    return None
