@@ -128,7 +128,7 @@ class Admission:
         index = forming.add(item, state, moment.block)
         self._pending_seq[device] = item.seq
         intake.waiting += 1
-        if index + 1 >= self._config.group_messages:
+        if index + 1 >= lane.limit:
             lane.close()
         return Ticket(forming, index)
 
