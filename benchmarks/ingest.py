@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".build" / "bench" / "ingest.json"
 NETWORK = bytes(range(32))
 PROJECT = 1
-DEVICES = 1_024
+DEVICES = 4_096
 SCHEMA = Schema(
     (
         Field(1, "observed_s", 0, (1 << 40) - 1),

@@ -144,18 +144,23 @@ class GatewayApp:
 
     def frame(self, outcomes: Sequence[Outcome]) -> Response:
         """Answer a frame's outcomes: each group once, a result per message."""
-        groups: dict[int, Sealed] = {}
+        groups: dict[Forming, Sealed] = {}
         results: list[str] = []
+        forming: Forming | None = None
+        ids: tuple[bytes, ...] = ()
+        first = 0
         for outcome in outcomes:
-            if type(outcome) is Ticket and not outcome.repeated:
-                sealed, index = outcome.place()
-                groups[id(sealed)] = sealed
-                position, identity = sealed.group.header.first + index, sealed.message_ids[index]
-                results.append(
-                    f'{{"status":202,"message_id":"0x{identity.hex()}","position":{position}}}'
-                )
-            else:
+            if type(outcome) is not Ticket or outcome.repeated:
                 results.append(self._other(outcome))
+                continue
+            if outcome.forming is not forming:  # most often once a frame
+                forming, (sealed, _) = outcome.forming, outcome.place()
+                groups[forming] = sealed
+                ids, first = sealed.message_ids, sealed.group.header.first
+            index = outcome.place()[1] if outcome.forming.refused else outcome.index
+            results.append(
+                f'{{"status":202,"message_id":"0x{ids[index].hex()}","position":{first + index}}}'
+            )
         heads = b",".join(sealed.group_json for sealed in groups.values())
         rows = ",".join(results)
         return Response(200, b'{"groups":[' + heads + b'],"results":[' + rows.encode() + b"]}")
@@ -271,6 +276,8 @@ class DirectIngest:
             group.waiters.append(partial(self._many_ended, reply, outcomes, waiting))
 
     def _many_ended(self, reply: Reply, outcomes: list[Outcome], waiting: list[Forming]) -> None:
-        if all(group.ended for group in waiting):
-            ended = [row.outcome() if type(row) is Ticket else row for row in outcomes]
-            reply.respond(self._app.frame(ended))
+        if not all(group.ended for group in waiting):
+            return
+        if any(group.refused for group in waiting):
+            outcomes = [row.outcome() if type(row) is Ticket else row for row in outcomes]
+        reply.respond(self._app.frame(outcomes))

@@ -42,8 +42,7 @@ class Forming:
         """
         self.scanned.append(scanned)
         self.states.append(state)
-        if block not in self.blocks:
-            self.blocks.add(block)
+        self.blocks.add(block)
         return len(self.states) - 1
 
     def index_of(self, message_id: bytes) -> int | None:
