@@ -50,6 +50,7 @@ async def run(home: Home, fleet: Fleet, tally: Tally, clock: Clock, drain_s: flo
     settled = [t for t in found.tasks if t["state"] == "settled"]
     found.note("settled", bool(settled), f"{len(settled)} tasks settled")
     await _nothing_lost(home, tally, found)
+    _ordered(tally, found)
     await _money(home, fleet, found)
     await _trail(home, settled, found)
     return found
@@ -85,6 +86,14 @@ async def _nothing_lost(home: Home, tally: Tally, found: Checks) -> None:
     dense = len(set(positions)) == len(positions)
     text = f"{lost} of {looked} looked up are missing; positions differ: {dense}"
     found.note("nothing-lost", lost == 0 and dense and looked > 0, text)
+
+
+def _ordered(tally: Tally, found: Checks) -> None:
+    """Everything acknowledged stands in a batch that Layer 1 accepted."""
+    batched = found.stats.get("batched", {}).get("value") or 0
+    acknowledged = len(tally.acknowledged)
+    text = f"{batched} of {acknowledged} acknowledged readings are in accepted batches"
+    found.note("ordered", batched >= acknowledged > 0, text)
 
 
 def _position(answer: dict[str, Any]) -> int | None:

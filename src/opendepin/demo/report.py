@@ -11,12 +11,14 @@ from opendepin import __version__
 from opendepin.core.units import wei
 from opendepin.demo.checks import Checks
 from opendepin.demo.replay import Tally
+from opendepin.network.control import tail
 from opendepin.network.home import Home
 from opendepin.network.projects import ProjectFolder
 
 Report = dict[str, Any]
 """JSON value with at least `ok`, `duration_s`, `messages`, `latency_ms`, `tasks`, `proofs`."""
 
+MAX_LOG_ROWS = 100_000
 VERSIONS = ("vyper", "litestar", "coincurve", "cbor2", "uvicorn")
 
 
@@ -32,6 +34,7 @@ def quantiles(values: Sequence[float]) -> dict[str, float | None]:
 def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> Report:
     """Put the run's figures together; nothing in it is estimated."""
     settled = [task for task in found.tasks if task["state"] == "settled"]
+    seconds = proof_seconds(home)
     constraints = {file.project: file.constraints for file in ProjectFolder(home).all()}
     return {
         "ok": found.ok,
@@ -65,7 +68,7 @@ def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> 
                 "task": task["task"],
                 "readings": value(task, "readings"),
                 "constraints": constraints.get(task["project"]),
-                "seconds": task.get("proof_s"),
+                "seconds": seconds.get(task["task"]),
                 "gas": value(task, "gas"),
             }
             for task in settled
@@ -74,6 +77,16 @@ def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> 
         "burned_wei": str(found.accounts.burner_total if found.accounts else 0),
         "versions": versions(),
     }
+
+
+def proof_seconds(home: Home) -> dict[str, float]:
+    """Return task → seconds of its proof (witness and proof), by the operators' logs."""
+    found: dict[str, float] = {}
+    for path in sorted((home.root / "logs").glob("operator-*.jsonl")):
+        for row in tail([path], MAX_LOG_ROWS, follow=False, trace=None):
+            if row.get("event") == "proof":
+                found[str(row["trace"])] = float(row["seconds"])
+    return found
 
 
 def value(row: dict[str, Any], name: str) -> Any:

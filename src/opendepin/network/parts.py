@@ -40,6 +40,10 @@ from opendepin.runtime.telemetry import Counters, open_log
 IN_FLIGHT = 100
 """Most unfinal transactions of one account."""
 
+READER_POLL_S = 1.0
+"""Seconds between two looks at Layer 1 where nothing waits for them: stores and operators ask
+for the block they need."""
+
 CACHE_VARIABLE = "OPENDEPIN_CACHE"
 
 
@@ -104,10 +108,10 @@ class Parts:
         """Return a contract of the address book."""
         return self.compiled[name].interface.at(self.genesis.address(name))
 
-    def identity(self) -> IdentityService:
+    def identity(self, poll_s: float = READER_POLL_S) -> IdentityService:
         """Return a follower of the registry; the caller runs it."""
         registry = RegistryClient(self.chain, self.contract("Devices"), self.contract("Projects"))
-        return IdentityService(registry, self.log, IdentityConfig())
+        return IdentityService(registry, self.log, IdentityConfig(poll_s=poll_s))
 
     def stores(self) -> list[StoreClient]:
         """Return a client of every store of this home."""

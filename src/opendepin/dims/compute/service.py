@@ -137,7 +137,10 @@ class Compute:
             envelope = await self._limited(
                 prepared.kind.prove(number, readings), config.prove_timeout_s, "the proof"
             )
-            self._counters.observe("proof", (self._clock.monotonic() - started) * 1000)
+            seconds = self._clock.monotonic() - started
+        self._counters.observe("proof", seconds * 1000)
+        said = {"trace": assignment.id, "readings": len(readings), "seconds": round(seconds, 3)}
+        self._log.info("proof", kind=envelope.kind, **said)
         await prepared.kind.verify(number, task.field_root, envelope)
         return Proven(
             assignment.id,

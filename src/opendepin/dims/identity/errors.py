@@ -6,7 +6,7 @@
     ├── PeerFault
     │   └── RegistryFault     registry-fault    the node contradicts the registry or itself
     └── Broken
-        ├── FinalTakenBack    final-taken-back  a block taken for final is gone
+        ├── FinalTakenBack    registry-taken-back  a block taken for final is gone
         └── IdentityFull      identity-full     more devices than this process may hold
 
 What a device's state refuses (`unknown-device`, `wrong-project`, `suspended`, `revoked`) is raised
@@ -33,7 +33,7 @@ class RegistryFault(PeerFault):
 class FinalTakenBack(Broken):
     """The chain went back behind what it had called final: nothing we judged by it holds."""
 
-    code = "final-taken-back"
+    code = "registry-taken-back"
 
 
 class IdentityFull(Broken):

@@ -19,7 +19,9 @@ from opendepin.runtime.settings import NetworkSettings
 from opendepin.runtime.stagelog import SegmentLog
 
 CONTRACTS = ("Devices", "Projects")
-HEIGHT_POLL_S = 0.5
+HEIGHT_POLL_S = 1.0
+IDENTITY_POLL_S = 0.4
+"""A rotated or suspended key is refused within two one-second blocks."""
 
 
 def config_of(settings: NetworkSettings, network_id: bytes) -> GatewayConfig:
@@ -65,7 +67,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     """Serve ingest until the stop."""
     built = await parts(home, service, CONTRACTS)
     key, folder = built.key(), home.room(service)
-    identity, heights = built.identity(), Heights(built)
+    identity, heights = built.identity(IDENTITY_POLL_S), Heights(built)
     doors = Doors(
         log=SegmentLog(folder / "log"),
         index=Index(folder / "index", built.genesis.network_id, key.address),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from opendepin.chain.follower import Follower
+from opendepin.chain.follower import Follower, FollowerConfig
 from opendepin.chain.outbox import Intent
 from opendepin.core.batch import BatchHeader, Segment
 from opendepin.core.encodings import from_hex
@@ -23,7 +23,7 @@ from opendepin.dims.settlement.service import Settlement
 from opendepin.dims.settlement.view import View
 from opendepin.network.builders.running import run_together
 from opendepin.network.home import Home
-from opendepin.network.parts import Parts, keys_folder, parts
+from opendepin.network.parts import READER_POLL_S, Parts, keys_folder, parts
 from opendepin.proofs.workplace import Workplace
 from opendepin.proofs.zk.kind import ZkKind, open_zk
 from opendepin.runtime.http import Request, Response, Router, json_response, serve
@@ -98,11 +98,16 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     names = ("Programs", "Escrow", "Operators", "Devices")
     book = Book(settlement, inbox, *(built.contract(name) for name in names))
     contracts = ContractsOnChain(built.chain, book)
-    outbox = built.outbox(service, key, contracts.checks())
+    operators = built.contract("Operators")
+
+    async def joined(_intent: Intent) -> bool:
+        return await built.chain.call(operators.call("is_member", key.address, returns=bool))
+
+    outbox = built.outbox(service, key, {**contracts.checks(), JOIN: joined})
     view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
     assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
     settling = Settlement(
-        SettlementConfig(key.address, built.settings.compute.draw_delay),
+        SettlementConfig(key.address, built.settings.compute.draw_delay, poll_s=READER_POLL_S),
         view=view,
         contracts=contracts,
         segments=batches,
@@ -117,6 +122,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
             settlement.address,
             key.address,
             frozenset(built.genesis.gateways),
+            poll_s=READER_POLL_S,
         ),
         assignments=assignments,
         headers=batches,
@@ -128,15 +134,17 @@ async def run(home: Home, service: str, stop: Stop) -> None:
         counters=built.counters,
         log=built.log,
     )
+    pace = FollowerConfig(poll_s=READER_POLL_S)
     followers = [
-        Follower(built.chain, [settlement.address], assignments, built.clock, built.log),
-        Follower(built.chain, [settlement.address, inbox.address], view, built.clock, built.log),
+        Follower(built.chain, [settlement.address], assignments, built.clock, built.log, pace),
+        Follower(
+            built.chain, [settlement.address, inbox.address], view, built.clock, built.log, pace
+        ),
     ]
 
     async def join(inner: Stop) -> None:
-        operators = built.contract("Operators")
         bond = wei(built.settings.compute.bond)
-        await outbox.settle(Intent(JOIN, operators.address, operators.data(JOIN), bond))
+        await outbox.settle(Intent(JOIN, operators.address, operators.data(JOIN), bond, kind=JOIN))
         built.log.info("bonded", operator=key.address)
         await inner.wait()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opendepin.chain.errors import Reverted
+from opendepin.chain.errors import NodeFault, Reverted
 from opendepin.chain.outbox import Intent, Outbox, State
 from opendepin.core.journey import Batched
 from opendepin.dims.availability.config import DispersalConfig
@@ -37,10 +37,13 @@ class InboxOnChain:
     def __init__(self, built: Parts, outbox: Outbox) -> None:
         self._chain, self._outbox = built.chain, outbox
         self._contract, self._network_id = built.contract("BatchInbox"), built.genesis.network_id
-        self._first_block: dict[int, int] = {}
 
     async def state(self) -> InboxState:
-        """Return what the contract holds now; final are batches whose inbox block is final."""
+        """Return what the contract holds now; final are batches whose inbox block is final.
+
+        Raises:
+            PeerFault: the L1 was restored to an earlier block between two of these calls.
+        """
         count = await self._chain.call(self._contract.call("count", returns=int))
         head = self._network_id
         if count:
@@ -48,9 +51,16 @@ class InboxOnChain:
             head = await self._chain.call(call)
         final = (await self._chain.finalized()).height
         final_count = count
-        while final_count and await self.inbox_block(final_count) > final:
+        while final_count and await self._accepted_at(final_count) > final:
             final_count -= 1
         return InboxState(count, head, final_count)
+
+    async def _accepted_at(self, number: int) -> int:
+        """Return the height of an accepted batch; 0 would pass for final for ever."""
+        block = await self.inbox_block(number)
+        if not block:
+            raise NodeFault(f"batch {number} was accepted and is gone: the L1 went back")
+        return block
 
     async def inbox_block(self, number: int) -> int:
         """Return the L1 height at which a batch was accepted; 0 when it was not."""
