@@ -91,6 +91,21 @@ async def test_a_rollback_is_answered_by_submitting_again(bench: Bench) -> None:
         assert [p.header.number for p in bench.published] == [1, 2, 3]
 
 
+async def test_a_rollback_below_what_was_told_final_is_submitted_again(bench: Bench) -> None:
+    async with running(bench):
+        for _ in range(3):
+            bench.feed.put(bench.world.group(32))
+        await until(lambda: len(bench.inbox.batches) == 3)
+        bench.inbox.finalise()
+        await until(lambda: len(bench.published) == 3)
+        before = [batch.header for batch in bench.inbox.batches]
+        bench.inbox.roll_back(1)
+        await until(lambda: len(bench.inbox.batches) == 3)
+        assert [batch.header for batch in bench.inbox.batches] == before
+        bench.feed.put(bench.world.group(32))
+        await until(lambda: len(bench.inbox.batches) == 4)
+
+
 async def test_a_transaction_that_is_lost_is_submitted_again(bench: Bench) -> None:
     bench.inbox.held = True
     async with running(bench):

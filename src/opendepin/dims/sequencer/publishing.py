@@ -85,6 +85,7 @@ class Publishing:
             self._counters.add("rollbacks")
             self._events.warning("the inbox went back", was=self.state.count, now=state.count)
             self._submitted.clear()
+            self._reported = min(self._reported, state.final_count)
         self.state = state
         if self._reported < 0:
             self._reported = state.final_count
