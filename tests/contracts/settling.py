@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import boa
+from boa.util.abi import Address
 
 from opendepin.core import merkle
 from opendepin.core.batch import BatchHeader, Range, Segment, segments_root
 from opendepin.core.encodings import abi_encode, keccak256
 from opendepin.core.keys import Key
-from opendepin.core.statement import Statement, outputs_hash, program_id, task_id
+from opendepin.core.statement import HASHES_SERVED, Statement, outputs_hash, program_id, task_id
 from tests.contracts import world
 from tests.contracts.registry import Registry
 
@@ -35,12 +36,14 @@ HASHES = (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 OPEN, ASSIGNED, SETTLED, RECALLED = 1, 2, 3, 4
 
 
-class BlockHashes:
-    """The hashes that the EVM serves: each a function of its height."""
+HISTORY = Address("0x0000F90827F1C53a10cb7A02335B175320002935")
+"""The contract of EIP-2935, which holds the hashes of the last 8,191 blocks."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        now = boa.env.evm.patch.block_number
-        return (block_hash(height) for height in range(now - 1, max(-1, now - 257), -1))
+HISTORY_CODE = bytes.fromhex(
+    "3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff"
+    "81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500"
+)
+"""Its code, as the EIP gives it."""
 
 
 def block_hash(height: int) -> bytes:
@@ -48,9 +51,18 @@ def block_hash(height: int) -> bytes:
     return keccak256(b"block %d" % height)
 
 
+def write_history(first: int, end: int) -> None:
+    """Write what the blocks up to `end` have left in the history contract since block `first`."""
+    for height in range(max(0, first, end - HASHES_SERVED), end):
+        hashed = int.from_bytes(block_hash(height), "big")
+        boa.env.set_storage(HISTORY, height % HASHES_SERVED, hashed)
+
+
 def blocks(count: int, seconds: int | None = None) -> None:
     """Let blocks go by, a second each unless told otherwise."""
-    boa.env.evm.patch.block_number += count
+    before = boa.env.evm.patch.block_number
+    boa.env.evm.patch.block_number = before + count
+    write_history(before, before + count)
     boa.env.evm.patch.timestamp += count if seconds is None else seconds
 
 
@@ -247,7 +259,7 @@ def pay_path(task: bytes, units: Sequence[int], index: int) -> list[bytes]:
 def build(outputs: int = 5, gas: int = 0) -> Settling:
     """Deploy everything: project 1 with money and a program, three operators."""
     boa.env.set_balance(boa.env.eoa, world.RICH)
-    boa.env.evm.patch.prev_hashes = BlockHashes()
+    boa.env.set_code(HISTORY, HISTORY_CODE)
     burner = world.load("Burner")
     projects = world.deploy_projects(burner)
     devices = world.deploy_devices(projects, burner)

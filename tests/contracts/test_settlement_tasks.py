@@ -7,11 +7,11 @@ from typing import Any
 
 import boa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from opendepin.core.batch import Range, Segment
-from opendepin.core.statement import drawn, seed_height
+from opendepin.core.statement import HASHES_SERVED, drawn, seed_height
 from tests.contracts import settling as s
 from tests.contracts import world
 from tests.contracts.settling import Settling
@@ -191,9 +191,11 @@ def test_w9_the_operator_is_drawn_by_the_grounds_rule(settling: Settling) -> Non
     assert len(seen) == 3
 
 
-@given(late=st.integers(1, 2_000))
+@given(late=st.integers(1, 3 * HASHES_SERVED))
+@example(late=HASHES_SERVED)
+@example(late=HASHES_SERVED + 1)
 @settings(
-    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_w9_a_missed_seed_is_followed_by_formula(settling: Settling, late: int) -> None:
     with boa.env.anchor():
@@ -202,11 +204,29 @@ def test_w9_a_missed_seed_is_followed_by_formula(settling: Settling, late: int) 
         s.blocks(s.DRAW_DELAY + late)
         height = seed_height(at, s.DRAW_DELAY, boa.env.evm.patch.block_number)
         assert height is not None
-        if boa.env.evm.patch.block_number - height == 256:
-            return  # the test's EVM serves 255 hashes, one less than the real ones
         settling.settlement.assign(opened.id)
         assert settling.settlement.task(opened.id).seed == s.block_hash(height)
-        assert (height - at - s.DRAW_DELAY) % 256 == 0
+        assert height - at - s.DRAW_DELAY == (late - 1) // HASHES_SERVED * HASHES_SERVED
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"",
+        bytes.fromhex("5f5ffd"),
+        bytes.fromhex("601f5ff3"),
+        bytes.fromhex("60205ff3"),
+    ],
+    ids=["none", "reverts", "31 bytes", "zero"],
+)
+def test_no_seed_is_drawn_where_the_history_has_none(settling: Settling, code: bytes) -> None:
+    opened = settling.open()
+    s.blocks(s.DRAW_DELAY + 1)
+    boa.env.set_code(s.HISTORY, code)
+    with boa.reverts("history"):
+        settling.settlement.assign(opened.id)
+    boa.env.set_code(s.HISTORY, s.HISTORY_CODE)
+    settling.settlement.assign(opened.id)
 
 
 def test_w3_nobody_is_drawn_again_before_the_deadline(settling: Settling) -> None:
@@ -321,7 +341,7 @@ def test_the_network_is_bound_at_deployment(settling: Settling) -> None:
     for changed, reason in (
         ((bytes(32), *addresses, 2, 120), "network"),
         ((world.NETWORK_ID, *addresses, 0, 120), "delay"),
-        ((world.NETWORK_ID, *addresses, 256, 120), "delay"),
+        ((world.NETWORK_ID, *addresses, HASHES_SERVED, 120), "delay"),
         ((world.NETWORK_ID, *addresses, 2, 0), "window"),
         ((world.NETWORK_ID, *addresses, 2, 30 * 86_400 + 1), "window"),
     ):

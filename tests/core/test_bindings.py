@@ -230,5 +230,5 @@ def test_draws_rotate_and_seed_heights_follow_the_formula() -> None:
     assert sorted(drawn) == [0, 1, 2]
     assert statement.seed_height(10, 2, 12) is None
     assert statement.seed_height(10, 2, 13) == 12
-    assert statement.seed_height(10, 2, 12 + 256) == 12
-    assert statement.seed_height(10, 2, 12 + 257) == 12 + 256
+    assert statement.seed_height(10, 2, 12 + 8_191) == 12
+    assert statement.seed_height(10, 2, 12 + 8_192) == 12 + 8_191

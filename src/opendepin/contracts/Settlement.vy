@@ -16,6 +16,7 @@ from .interfaces import IOperators
 from .interfaces import IPrograms
 from .interfaces import IProjects
 from .interfaces import ISettlement
+from .modules import block_history
 from .modules import digests
 from .modules import encoded_outputs
 from .modules import pay_tree
@@ -37,9 +38,6 @@ MAX_ATTEMPTS: constant(uint256) = 32
 # The owner may recall this many windows after a task was opened or its last deadline passed.
 RECALL_WINDOWS: constant(uint256) = 4
 MAX_WINDOW: constant(uint256) = 30 * 86_400
-
-# How many block hashes the EVM serves.
-HASHES: constant(uint256) = 256
 
 network_id: public(immutable(bytes32))
 inbox: public(immutable(address))
@@ -76,7 +74,7 @@ def __init__(
     @param window_ Seconds an operator has before another may be drawn.
     """
     assert network_id_ != empty(bytes32), "network"
-    assert 0 < draw_delay_ and draw_delay_ < HASHES, "delay"
+    assert 0 < draw_delay_ and draw_delay_ < block_history.HASHES, "delay"
     assert 0 < window_ and window_ <= MAX_WINDOW, "window"
     network_id = network_id_
     inbox = inbox_
@@ -309,10 +307,11 @@ def retry_callback(task: bytes32, outputs: DynArray[uint256, 256]):
 @internal
 @view
 def _draw_seed(opened: uint256) -> bytes32:
-    # A height that left the window is followed by the one 256 later, by formula: no caller chooses.
+    # A height that left the window is followed by the one 8,191 later, by formula: no caller chooses.
     height: uint256 = opened + draw_delay
     assert block.number > height, "seed"
-    return blockhash(height + HASHES * ((block.number - height - 1) // HASHES))
+    missed: uint256 = (block.number - height - 1) // block_history.HASHES
+    return block_history.hash_of(height + block_history.HASHES * missed)
 
 
 @internal

@@ -20,6 +20,9 @@ TASK_DOMAIN = domain("task")
 STATEMENT_DOMAIN = domain("statement")
 DRAW_DOMAIN = domain("draw")
 
+HASHES_SERVED = 8_191
+"""Of how many blocks before the newest the history contract of EIP-2935 gives the hash."""
+
 
 def network_id(chain_id: int, registry: bytes) -> bytes:
     """Return keccak(abi.encode(domain, chain id, device registry address))."""
@@ -113,9 +116,10 @@ def drawn(task: bytes, seed: bytes, attempt: int, members: int) -> int:
 def seed_height(opened_block: int, delay: int, now: int) -> int | None:
     """Return the L1 height whose hash seeds a draw at block `now`, or None while it lies ahead.
 
-    The height is `opened_block + delay`; while more than 256 blocks old it moves on by 256.
+    The height is `opened_block + delay`; while more than `HASHES_SERVED` blocks old it moves on by
+    as many.
     """
     height = opened_block + delay
     if now <= height:
         return None
-    return height + 256 * ((now - height - 1) // 256)
+    return height + HASHES_SERVED * ((now - height - 1) // HASHES_SERVED)
