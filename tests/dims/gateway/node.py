@@ -39,10 +39,14 @@ class Registry:
     ) -> None:
         self.states = {change.device: change for change in changes}
         self.schemas = schemas or {}
+        self.in_change: set[bytes] = set()
         self.block, self.at = block, height
 
     def current(self, device: bytes) -> KeyChange | None:
         return self.states.get(device)
+
+    def changing(self, device: bytes) -> bool:
+        return device in self.in_change
 
     def identity_block(self) -> int:
         return self.block

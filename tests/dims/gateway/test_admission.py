@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from opendepin.core.group import Receipt, decode_group, receipt_of_json
 from opendepin.core.identity import Status
 from opendepin.core.keys import Key
+from opendepin.dims.gateway.config import CHANGING_RETRY_S
 from opendepin.dims.gateway.errors import Refusal
 from opendepin.dims.gateway.lanes import Lane, Outcome
 from opendepin.runtime.clock import ManualClock
@@ -288,19 +290,50 @@ async def test_a_device_that_changes_while_its_message_waits(tmp_path: Path) -> 
     async with running(world) as gateway:
         lane = gateway.lane(PROJECT)
         assert lane is not None
-        sent = [DEVICES[i].sign(1) for i in range(4)]
+        sent = [DEVICES[i].sign(1) for i in range(5)]
         waiting = [asyncio.ensure_future(gateway.admit(lane, raw)) for raw in sent]
         await asyncio.sleep(0.005)
         see = world.registry
         see.states[DEVICES[1].id] = DEVICES[1].change(Status.SUSPENDED)
         see.states[DEVICES[2].id] = DEVICES[2].change(key=Key.from_seed(b"new"))
+        see.states[DEVICES[4].id] = DEVICES[4].change(Status.SUSPENDED)
+        see.in_change.add(DEVICES[4].id)
         see.block += 1
-        outcomes = await asyncio.gather(*waiting)
+        *outcomes, changing = await asyncio.gather(*waiting)
         assert [code_of(row) for row in outcomes] == ["ok", "suspended", "signature", "ok"]
+        assert code_of(changing) == "key-changing"
         receipts = [receipt_of(outcomes[0]), receipt_of(outcomes[3])]
         assert [row.position for row in receipts] == [1, 2]
         assert {row.header.identity_block for row in receipts} == {see.block}
         assert receipts[0].header.count == 2
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.REVOKED])
+async def test_a_change_that_is_not_final_yet_is_no_verdict(tmp_path: Path, status: Status) -> None:
+    device, other, world = DEVICES[0], DEVICES[1], World(tmp_path)
+    see = world.registry
+    async with running(world) as gateway:
+        lane = gateway.lane(PROJECT)
+        assert lane is not None
+        assert await codes(world, [device.sign(1)]) == ["ok"]
+        see.states[device.id] = device.change(status)
+        see.in_change.add(device.id)
+        refusal = gateway.take(lane, device.sign(2))
+        assert isinstance(refusal, Refusal)
+        assert (refusal.code, refusal.status) == ("key-changing", 503)
+        assert refusal.retry_after_s == CHANGING_RETRY_S > 0
+        assert await codes(world, [device.sign(1), other.sign(1)]) == ["repeat", "ok"]
+        see.in_change.clear()
+        assert await codes(world, [device.sign(2)]) == [status.name.lower()]
+        see.states[device.id] = device.change(key=Key.from_seed(b"new"))
+        assert await codes(world, [device.sign(2, key=Key.from_seed(b"new"))]) == ["ok"]
+
+
+async def test_a_device_in_change_of_another_project_stays_wrong(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with running(world):
+        world.registry.in_change.add(ELSEWHERE.id)
+        assert await codes(world, [ELSEWHERE.sign(1, project=PROJECT)]) == ["wrong-project"]
 
 
 async def test_an_identity_block_never_goes_back(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ class Admission:
                 return first_answer
         state = self._current(device)
         if state is None or state.project != lane.project or state.status is not _ACTIVE:
-            return rules.reason_of_state(state, lane.project) or NOT_READY
+            changing = self._doors.keys.changing(device)
+            return rules.reason_of_state(state, lane.project, changing=changing) or NOT_READY
         if not keys.holds(state.public, message_id, signature):
             return rules.reason_of_signature(state.public, item)
         if first_answer is not None:

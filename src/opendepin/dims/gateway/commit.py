@@ -111,7 +111,8 @@ class Commit:
             state = self._doors.keys.current(scanned.device)
             if state == forming.states[index]:
                 continue
-            refusal = rules.reason_of_state(state, lane.project)
+            changing = self._doors.keys.changing(scanned.device)
+            refusal = rules.reason_of_state(state, lane.project, changing=changing)
             if refusal is None and state is not None:
                 if keys.holds(state.public, scanned.message_id, scanned.signature):
                     continue

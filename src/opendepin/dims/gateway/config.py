@@ -27,6 +27,8 @@ milliseconds."""
 LOOKUPS_BURST = 2_000
 BUSY_RETRY_S = 1.0
 """Time to wait that a full queue answers."""
+CHANGING_RETRY_S = 5.0
+"""Time to wait that a device in mid-change is answered: about what Layer 1 takes to finality."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ raised.
     ├── age           422  too-old too-early
     ├── sequence      409  seq-stale seq-conflict
     ├── quota         429  rate-device rate-project
-    └── we            503  busy not-ready
+    └── we            503  busy not-ready key-changing
 
     Rejected
     ├── FrameRejected          frame            a frame cannot be cut; nothing was admitted
@@ -64,6 +64,7 @@ STATUS = {
     "rate-project": 429,
     "busy": 503,
     "not-ready": 503,
+    "key-changing": 503,
     "size": 413,
 }
 """Code → HTTP status; every other code is about the message's form: 400."""

@@ -17,6 +17,10 @@ class KeyView(Protocol):
         """Return the state of a device at `identity_block`, None when it was never registered."""
         ...
 
+    def changing(self, device: bytes) -> bool:
+        """Say whether `current` is suspended or revoked by a change alone that is not final yet."""
+        ...
+
     def identity_block(self) -> int:
         """Return the final L1 height the states are of; 0 until the first was read."""
         ...

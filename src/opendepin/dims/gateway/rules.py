@@ -24,6 +24,7 @@ from opendepin.core.group import Group, GroupHeader, Receipt, header_to_json
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.schema import Schema
 from opendepin.core.wire import Scanned
+from opendepin.dims.gateway.config import CHANGING_RETRY_S
 from opendepin.dims.gateway.errors import Refusal
 
 Sign: TypeAlias = Callable[[bytes], bytes]
@@ -39,12 +40,17 @@ def reason_of_form(raw: bytes, schema: Schema) -> Refusal | None:
     return None
 
 
-def reason_of_state(state: KeyChange | None, project: int) -> Refusal | None:
-    """Say why a device in this state may not speak for a project; None when it may."""
+def reason_of_state(state: KeyChange | None, project: int, *, changing: bool) -> Refusal | None:
+    """Say why a device in this state may not speak for a project; None when it may.
+
+    A state that a change gave which is not final yet (`changing`) is no verdict: send again later.
+    """
     if state is None:
         return Refusal("unknown-device", "the device was not registered at the identity block")
     if state.project != project:
         return Refusal("wrong-project", f"the device belongs to project {state.project}")
+    if changing and state.status is not Status.ACTIVE:
+        return Refusal("key-changing", "a change of the device is not final yet", CHANGING_RETRY_S)
     if state.status is Status.SUSPENDED:
         return Refusal("suspended", "the device is suspended; its owner can resume it")
     if state.status is Status.REVOKED:
