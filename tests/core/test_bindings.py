@@ -77,7 +77,7 @@ def test_roles_sign_different_digests() -> None:
 
 
 def test_task_program_and_network_ids_bind_each_argument() -> None:
-    base = (b"\1" * 32, b"\2" * 20, 1, 2, 3, b"\3" * 32)
+    base: list[Any] = [b"\1" * 32, b"\2" * 20, 1, 2, 3, b"\3" * 32]
     ids = {statement.task_id(*base)}
     for i, value in enumerate(base):
         ids.add(statement.task_id(*base[:i], another(value), *base[i + 1 :]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cwt import COSE, COSEKey
+from cwt.cose_key_interface import COSEKeyInterface
 from cwt.exceptions import VerifyError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ data_maps = st.dictionaries(
 )
 
 
-def cose_key(key: Key, private: bool = True) -> object:
+def cose_key(key: Key, private: bool = True) -> COSEKeyInterface:
     fields = {1: 2, 2: key.address, 3: -47, -1: 8, -2: key.public[:32], -3: key.public[32:]}
     return COSEKey.new({**fields, -4: key.secret} if private else fields)
 
@@ -92,6 +93,7 @@ def test_we_accept_an_independent_cose_library(seq: int, data: dict[int, int]) -
     payload = cbor_encode({1: seq, 2: 5, 3: data})
     header = {1: -47, 4: DEVICE.address}
     theirs = COSE.new().encode_and_sign(payload, cose_key(DEVICE), header, {}, external_aad=AAD)
+    assert isinstance(theirs, bytes)
     signed = message.parse(low_s(theirs))
     message.verify(signed, message.message_id(signed, AAD), DEVICE.public)
     assert signed.seq == seq

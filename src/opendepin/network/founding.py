@@ -21,9 +21,13 @@ CHAIN_ID_FLOOR, CHAIN_ID_SPAN = 1 << 32, 1 << 50
 FAUCET_TOKENS, SERVICE_TOKENS = 1_000_000, 100_000
 """Tokens that the faucet and each service account hold at genesis."""
 
-DEPLOYER, FAUCET, TREASURY, GATEWAY, SEQUENCER = (
+# `collector` sends the claims of device owners: an account is used by one process at a time, and the
+# faucet must be free for whoever registers a device meanwhile.
+
+DEPLOYER, FAUCET, COLLECTOR, TREASURY, GATEWAY, SEQUENCER = (
     "deployer",
     "faucet",
+    "collector",
     "treasury",
     "gateway",
     "sequencer",
@@ -68,7 +72,7 @@ def service_names(settings: NetworkSettings) -> list[str]:
     """Return the names of all keys that a network needs from the start."""
     stores = [store_name(i) for i in range(settings.availability.stores)]
     operators = [operator_name(i) for i in range(settings.compute.operators)]
-    return [DEPLOYER, FAUCET, TREASURY, GATEWAY, SEQUENCER, *stores, *operators]
+    return [DEPLOYER, FAUCET, COLLECTOR, TREASURY, GATEWAY, SEQUENCER, *stores, *operators]
 
 
 def _read(row: Any) -> Founding:

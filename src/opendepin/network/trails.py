@@ -25,6 +25,8 @@ from opendepin.verify.anchor import anchor_of_genesis
 PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
 DEVICE_CHARACTERS, HASH_CHARACTERS = 42, 66
 TIMEOUT_S = 60.0
+NO_BLOCK = bytes(32)
+"""Hash of a block that this network's L1 does not have: no header hashes to it."""
 
 
 class Api:
@@ -104,7 +106,11 @@ def _encode(trail: Any) -> bytes:
 
 
 def trusted_block_hash(home: Home, bundle: bytes) -> bytes | None:
-    """Ask this network's own L1 for the hash of the block that a bundle is proven under.
+    """Ask this network's own L1 for the hash of the block that a bundle is proven under; None for
+    a bundle that is proven under none.
+
+    A block that the L1 does not have gives a hash that no header has, so that the trail fails: were
+    it None, whoever makes a bundle could name such a block and have nothing held against the L1.
 
     Raises:
         NotRunning: the L1 does not answer.
@@ -123,7 +129,7 @@ def trusted_block_hash(home: Home, bundle: bytes) -> bytes | None:
             found = http.post(home.addresses()["l1"], json=call).json().get("result")
     except (httpx.HTTPError, ValueError) as error:
         raise NotRunning(f"the L1 does not answer ({error!r}): see `depin status`") from error
-    return None if found is None else from_hex(found["hash"], 32)
+    return NO_BLOCK if found is None else from_hex(found["hash"], 32)
 
 
 async def anchor(genesis_file: Path, block_hash: bytes | None) -> Anchor:

@@ -149,15 +149,15 @@ class BodySource:
 class FeedSource:
     """One gateway's commit groups."""
 
-    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
-        self._http, self._url = http, url
+    def __init__(self, http: httpx.AsyncClient, url: str, wait_ms: int = 0) -> None:
+        self._http, self._url, self._wait_ms = http, url, wait_ms
 
     async def after(self, number: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return up to `limit` groups after a record."""
         try:
             answer = await self._http.get(
                 f"{self._url}/v1/feed",
-                params={"after": number, "limit": limit},
+                params={"after": number, "limit": limit, "wait_ms": self._wait_ms},
                 timeout=FEED_TIMEOUT_S,
             )
             answer.raise_for_status()

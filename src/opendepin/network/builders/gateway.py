@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from opendepin.dims.gateway.config import GatewayConfig
-from opendepin.dims.gateway.http import GatewayApp
+from opendepin.dims.gateway.http import DirectIngest, GatewayApp
 from opendepin.dims.gateway.index import Index
 from opendepin.dims.gateway.service import Doors, Gateway
 from opendepin.network.builders.running import run_together
@@ -81,15 +79,22 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     gateway = Gateway(config_of(built.settings, built.genesis.network_id), key, doors)
     limits = Limits(max_connections=built.settings.gateway.max_connections)
 
+    app = GatewayApp(gateway)
+
     async def face(inner: Stop) -> None:
-        app = GatewayApp(gateway)
-        await serve(app, LOOPBACK, built.port, stop=inner, limits=limits, on_ready=_told)
+        direct = DirectIngest(app, gateway)
+        await serve(
+            app, LOOPBACK, built.port, stop=inner, limits=limits, on_ready=_told, direct=direct
+        )
+
+    async def ingest(inner: Stop) -> None:
+        gateway.restore()
+        await gateway.serve(face, inner)
 
     try:
-        await run_together(stop, identity.run, heights.run, gateway.run, face)
+        await run_together(stop, identity.run, heights.run, ingest)
     finally:
         await built.close()
-        await asyncio.sleep(0)
 
 
 def _told(port: int) -> None:

@@ -29,6 +29,8 @@ from opendepin.runtime.service import Stop, ready
 from opendepin.runtime.stagelog import SegmentLog
 
 CONTRACTS = ("Devices", "Projects", "BatchInbox")
+FEED_WAIT_MS = 500
+"""The gateway holds an empty answer back this long: fewer questions, no later answers."""
 
 
 class InboxOnChain:
@@ -113,7 +115,8 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     folder, identity, key = home.room(service), built.identity(), built.key()
     outbox = built.outbox(service, key)
     config = config_of(built)
-    feeds = {built.genesis.gateways[0]: FeedSource(built.http, built.addresses[GATEWAY])}
+    source = FeedSource(built.http, built.addresses[GATEWAY], FEED_WAIT_MS)
+    feeds = {built.genesis.gateways[0]: source}
     views = Views(
         identity,
         built.projects,
