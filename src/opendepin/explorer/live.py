@@ -124,9 +124,10 @@ class Live:
         return [event for event in self._ring if event.number > int(number)]
 
     def admitted(self, groups: Sequence[GroupRows]) -> None:
-        """Tell of readings that a gateway admitted."""
+        """Tell of readings that a gateway admitted: one event a project, however many groups."""
+        readings: dict[int, list[dict[str, Any]]] = {}
         for rows in groups:
-            readings = [
+            readings.setdefault(rows.group.header.project, []).extend(
                 {
                     "device": to_hex(m.device),
                     "message": to_hex(m.message_id),
@@ -134,8 +135,9 @@ class Live:
                     "observed_s": m.observed_s,
                 }
                 for m in rows.messages
-            ]
-            self.publish("admitted", {"project": rows.group.header.project, "readings": readings})
+            )
+        for project, found in readings.items():
+            self.publish("admitted", {"project": project, "readings": found})
 
     def batch(self, rows: BatchRows) -> None:
         """Tell of a batch whose body is known now."""

@@ -154,13 +154,14 @@ const tokens = (wei) => {
   return `${text.slice(0, -18)}.${text.slice(-18)}`.replace(/\.?0+$/, "");
 };
 const short = (text) => (text ? `${text.slice(0, 8)}…${text.slice(-4)}` : "");
+const plural = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 const SAY = {
-  admitted: (e) => [`${e.readings.length} readings admitted`, `/messages/${e.readings[0].message}`, "receipt signed", e.readings[0].message],
+  admitted: (e) => [plural(e.readings.length, "reading admitted", "readings admitted"), `/messages/${e.readings[0].message}`, "receipts signed", e.readings[0].message],
   batch: (e) => [`Batch ${e.number} accepted`, `/batches/${e.number}`, `block ${e.height}`, e.header_hash],
   assigned: (e) => ["Operator drawn", `/tasks/${e.task}`, `block ${e.height}`, e.task],
   settled: (e) => ["Proof verified, settled", `/tasks/${e.task}`, `block ${e.height}`, e.task],
-  paid: (e) => [`${e.claims} claim${e.claims === 1 ? "" : "s"} paid`, `/tasks/${e.task}`, `${tokens(e.amount)} ODP, block ${e.height}`, e.task],
-  registered: (e) => [`${e.devices} device${e.devices === 1 ? "" : "s"} changed`, "/devices", `block ${e.height}`, ""],
+  paid: (e) => [plural(e.claims, "claim paid", "claims paid"), `/tasks/${e.task}`, `${tokens(e.amount)} ODP, block ${e.height}`, e.task],
+  registered: (e) => [plural(e.devices, "device changed", "devices changed"), "/devices", `block ${e.height}`, ""],
   cover: (e) => [{ PayoutDue: "Payout due", PayoutTaken: "Payout taken", PayoutShort: "Cover too short" }[e.name], "/cover", `block ${e.height}`, e.tx],
 };
 
@@ -184,11 +185,24 @@ function row(kind, data) {
   const sub = part("span", "sub", "");
   sub.append(part("span", "", where), part("span", "mono", short(subject)));
   item.append(glyph, link, when, sub);
+  if (kind === "admitted") item.dataset.count = String(data.readings.length);
   feed.prepend(item);
   while (feed.children.length > FEED_ROWS) feed.lastElementChild.remove();
 }
+// Readings come in small groups: while nothing else happens they are one line that counts on.
+function countOn(data) {
+  const top = feed.firstElementChild;
+  if (!top?.dataset.count) return false;
+  const count = Number(top.dataset.count) + data.readings.length;
+  top.dataset.count = String(count);
+  top.querySelector(".what").textContent = plural(count, "reading admitted", "readings admitted");
+  top.querySelector(".when").dataset.time = String(Math.floor(Date.now() / 1000));
+  return true;
+}
+
 for (const kind of Object.keys(SAY)) {
   onLive(kind, (data) => {
+    if (kind === "admitted" && countOn(data)) return;
     if (kind !== "cover" || data.name.startsWith("Payout")) row(kind, data);
   });
 }
