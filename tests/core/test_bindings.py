@@ -80,7 +80,7 @@ def test_task_program_and_network_ids_bind_each_argument() -> None:
     base: list[Any] = [b"\1" * 32, b"\2" * 20, 1, 2, 3, b"\3" * 32]
     ids = {statement.task_id(*base)}
     for i, value in enumerate(base):
-        ids.add(statement.task_id(*base[:i], another(value), *base[i + 1 :]))
+        ids.add(statement.task_id(*[*base[:i], another(value), *base[i + 1 :]]))
     assert len(ids) == 7
     hashes = (b"\1" * 32, b"\2" * 32, b"\3" * 32)
     assert len({statement.program_id(*hashes[i:], *hashes[:i]) for i in range(3)}) == 3
