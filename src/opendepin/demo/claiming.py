@@ -11,7 +11,7 @@ from typing import Any
 
 from opendepin.core import merkle
 from opendepin.core.encodings import from_hex
-from opendepin.core.errors import DepinError, PeerFault
+from opendepin.core.errors import DepinError
 from opendepin.demo.clean_air import FIGURES
 from opendepin.demo.stations import LAND_OF_STATION, LANDS, STATIONS
 from opendepin.network.home import Home
@@ -41,7 +41,7 @@ class Claiming:
                 tasks = await asyncio.to_thread(self._settled)
                 for task in tasks:
                     await self._claim(task)
-            except PeerFault:
+            except DepinError:
                 continue
 
     def _settled(self) -> list[dict[str, Any]]:

@@ -21,9 +21,8 @@ CHAIN_ID_FLOOR, CHAIN_ID_SPAN = 1 << 32, 1 << 50
 FAUCET_TOKENS, SERVICE_TOKENS = 1_000_000, 100_000
 """Tokens that the faucet and each service account hold at genesis."""
 
-# `collector` sends the claims of device owners: an account is used by one process at a time, and the
-# faucet must be free for whoever registers a device meanwhile.
-
+# `collector` sends the claims of device owners: an account is used by one process at a time, and
+# the faucet must be free for whoever registers a device meanwhile.
 DEPLOYER, FAUCET, COLLECTOR, TREASURY, GATEWAY, SEQUENCER = (
     "deployer",
     "faucet",
