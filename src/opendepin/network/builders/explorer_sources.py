@@ -12,7 +12,7 @@ from opendepin.chain.abi import Interface
 from opendepin.chain.jsonrpc import Rpc
 from opendepin.chain.storage import ContractProof, slot_key, verify_contract_proof
 from opendepin.core.encodings import from_hex, to_hex
-from opendepin.core.errors import DepinError
+from opendepin.core.errors import DepinError, Rejected
 from opendepin.dims.availability.ports import Held
 from opendepin.dims.gateway.client import groups_of_feed
 from opendepin.explorer.errors import SourceAway
@@ -153,7 +153,12 @@ class FeedSource:
         self._http, self._url, self._wait_ms = http, url, wait_ms
 
     async def after(self, number: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` groups after a record."""
+        """Return up to `limit` groups after a record.
+
+        Raises:
+            SourceAway: no answer, or one that is no feed: whoever reads on waits for this feed
+                alone.
+        """
         try:
             answer = await self._http.get(
                 f"{self._url}/v1/feed",
@@ -163,7 +168,10 @@ class FeedSource:
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise SourceAway(f"the gateway's feed does not answer: {error!r}") from error
-        return groups_of_feed(answer.content)
+        try:
+            return groups_of_feed(answer.content)
+        except Rejected as error:
+            raise SourceAway(f"the gateway's feed cannot be read: {error}") from error
 
 
 class ProofSource:
