@@ -16,7 +16,7 @@ from opendepin.core.errors import EncodingRejected
 from opendepin.core.keys import Key
 from opendepin.network.errors import HomeRefused, NotRunning
 from opendepin.runtime.chance import Chance
-from opendepin.runtime.disk import write_atomic
+from opendepin.runtime.disk import PRIVATE, write_atomic
 
 FORM = "opendepin/home/1"
 
@@ -108,8 +108,8 @@ class Home:
         path = self.root / "keys" / f"{name}.json"
         if not path.exists() and chance is not None:
             key = Key.from_seed(chance.token(32))
-            write_json(path, {"form": "opendepin/key/1", "development": True} | _parts(key))
-            path.chmod(0o600)
+            value = {"form": "opendepin/key/1", "development": True} | _parts(key)
+            write_json(path, value, PRIVATE)
         try:
             return Key(from_hex(json.loads(path.read_text())["secret"], 32))
         except FileNotFoundError as error:
@@ -128,10 +128,10 @@ def _parts(key: Key) -> dict[str, str]:
     return {"address": to_hex(key.address), "secret": to_hex(key.secret)}
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file whole or not at all."""
+def write_json(path: Path, value: object, mode: int = 0o644) -> None:
+    """Write a JSON file whole or not at all, in this mode from its first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode(), mode)
 
 
 def read_json(path: Path, absent: str) -> Any:
