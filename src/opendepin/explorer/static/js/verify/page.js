@@ -134,3 +134,6 @@ run.addEventListener("click", async () => {
     run.disabled = false;
   }
 });
+
+// The button waits for this script: a click before it would be lost.
+run.disabled = false;
