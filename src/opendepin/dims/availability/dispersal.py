@@ -41,6 +41,8 @@ class Dispersal:
         self._stores, self._config, self._clock, self._events = stores, config, clock, events
         self._lanes = [asyncio.Lock() for _ in stores]
         self._couriers: set[asyncio.Task[None]] = set()
+        self._queues = [dict[asyncio.Task[None], _Round]() for _ in stores]
+        """Couriers that wait for an earlier one of their store."""
 
     async def disperse(self, batch: Batched, earlier: Earlier) -> tuple[bytes, ...]:
         """Return t attestations by ascending address; who is slow gets the batch in the background.
@@ -50,9 +52,7 @@ class Dispersal:
         """
         going = _Round(batch, earlier)
         for at in range(len(self._stores)):
-            courier = asyncio.create_task(self._carry(at, going))
-            self._couriers.add(courier)
-            courier.add_done_callback(self._couriers.discard)
+            self._send_courier(at, going)
         while True:
             await going.moved.wait()
             going.moved.clear()
@@ -72,6 +72,21 @@ class Dispersal:
             courier.cancel()
         await asyncio.gather(*couriers, return_exceptions=True)
 
+    def _send_courier(self, at: int, going: _Round) -> None:
+        """Send a courier to a store. It brings what the store missed, so those that still wait with
+        batches that have their attestations are called back: a store that never answers would
+        gather them without end.
+        """
+        queue = self._queues[at]
+        for waiting in [each for each, round_ in queue.items() if round_.enough.is_set()]:
+            del queue[waiting]
+            waiting.cancel()
+        courier = asyncio.create_task(self._carry(at, going))
+        queue[courier] = going
+        self._couriers.add(courier)
+        courier.add_done_callback(self._couriers.discard)
+        courier.add_done_callback(lambda done: queue.pop(done, None))
+
     async def _carry(self, at: int, going: _Round) -> None:
         store, number, wait = (
             self._stores[at],
@@ -79,6 +94,9 @@ class Dispersal:
             self._config.first_backoff_s,
         )
         async with self._lanes[at]:
+            courier = asyncio.current_task()
+            if courier is not None:
+                self._queues[at].pop(courier, None)
             while True:
                 try:
                     going.found[store.address] = await self._bring(store, going)
