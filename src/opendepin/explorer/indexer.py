@@ -150,9 +150,9 @@ class Indexer:
         newest = self._store.newest_block()
         if newest is None:
             return NO_BLOCK
-        at = min(newest.height, head.height)
+        at, span = min(newest.height, head.height), 1
         while at > NO_BLOCK:
-            low = max(0, at - L1_SPAN + 1)
+            low, span = max(0, at - span + 1), L1_SPAN  # most often the newest still stands
             for block in reversed(await self._sources.l1.blocks(low, at)):
                 if self._store.block_hash(block.height) == block.hash:
                     at = block.height

@@ -23,7 +23,7 @@ from opendepin.network.builders.explorer_sources import (
     ServiceSource,
 )
 from opendepin.network.builders.running import run_together
-from opendepin.network.home import Home
+from opendepin.network.home import Home, read_json, write_json
 from opendepin.network.labels import labels
 from opendepin.network.parts import Parts, parts
 from opendepin.network.projects import ProjectFolder
@@ -74,6 +74,25 @@ class Sheets(Mapping[int, ProjectSheet]):
         return len(self._folder.all())
 
 
+class Watched:
+    """The projects' contracts whose events the index holds from the first block on."""
+
+    def __init__(self, home: Home, folder: ProjectFolder) -> None:
+        self._file, self._folder = home.room("explorer") / "watched.json", folder
+
+    def _now(self) -> list[str]:
+        return sorted(file.callback for file in self._folder.all())
+
+    def grown(self) -> bool:
+        """Say whether there are contracts that the index was not built with."""
+        kept: list[str] = read_json(self._file, "new") if self._file.exists() else []
+        return self._now() != kept
+
+    def keep(self) -> None:
+        """Note that the index is built with all of them, once it was rewound."""
+        write_json(self._file, self._now())
+
+
 def network_sheet(built: Parts) -> NetworkSheet:
     """Return the public part of the trust anchor."""
     genesis, compiled = built.genesis, built.compiled
@@ -111,9 +130,14 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     site = Site(store, network, sheets, live, built.clock, sources.proofs, sources.services)
     assets = Assets(default_folder())
 
+    watched = Watched(home, built.projects)
+
     async def index(inner: Stop) -> None:
         while not inner.is_set():
             busy = False
+            if watched.grown():
+                store.rewind(0)  # their events so far were read past
+                watched.keep()
             try:
                 busy = await indexer.round()
             except SourceAway as error:
