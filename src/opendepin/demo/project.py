@@ -22,6 +22,7 @@ from opendepin.core.statement import program_id
 from opendepin.core.units import wei
 from opendepin.demo.clean_air import CLEAN_AIR, FIGURES, LIMIT
 from opendepin.demo.stations import LANDS, STATIONS
+from opendepin.network.errors import StartFailed
 from opendepin.network.founding import FAUCET
 from opendepin.network.home import Home
 from opendepin.network.parts import artifact_cache, keys_folder
@@ -200,6 +201,12 @@ async def _devices(
         for index, station in enumerate(STATIONS)
     ]
     done = await office.register_devices(project, wanted)
+    found = await asyncio.gather(*(office.index_of(each.device.address) for each in wanted))
+    if found != list(range(len(wanted))):
+        raise StartFailed(
+            f"another device was registered in project {project} before the stations, so their "
+            "indices are not those of the rule: start a new demo"
+        )
     progress(f"devices  {len(done)} identities registered")
 
 
