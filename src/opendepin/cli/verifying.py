@@ -68,6 +68,19 @@ def verify(
     if not report.ok:
         failed = ", ".join(step.name for step in report.failed) or "every step is absent"
         raise CheckFailed(f"the trail does not hold: {failed}")
+    if trusted is not None or bundle is None:
+        _demand_storage(report)
+
+
+def _demand_storage(report: Report) -> None:
+    """Refuse a trail that leaves its storage proofs out where there is a block to hold it against.
+
+    Raises:
+        CheckFailed: whoever made the bundle chose what is not checked.
+    """
+    absent = [step.name for step in report.steps if step.outcome is Outcome.ABSENT]
+    if "l1-block" in absent:
+        raise CheckFailed("nothing is proven on L1: the bundle has no storage proofs; ask again")
 
 
 def _ask(place: trails.Home, data: bytes, genesis: Path | None) -> bytes | None:
