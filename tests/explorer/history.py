@@ -40,7 +40,14 @@ from opendepin.demo.stations import LANDS, STATIONS
 from opendepin.explorer.ports import BatchRecord, L1Block, L1Event, SettleCall, Sources
 from opendepin.explorer.sheets import NetworkSheet, Output, Place, ProjectSheet
 from opendepin.proofs.zk.assembly import assemble
-from tests.explorer.evidence import State, block_header, key_hash, simulated_proof, verification_key
+from tests.explorer.evidence import (
+    EMPTY_CODE,
+    State,
+    block_header,
+    key_hash,
+    simulated_proof,
+    verification_key,
+)
 
 PROJECT = 1
 CHAIN_ID = 770_077
@@ -116,10 +123,12 @@ def network_sheet() -> NetworkSheet:
         chain_id=CHAIN_ID,
         genesis_hash=keccak256(b"genesis"),
         contracts=CONTRACTS,
+        code_hashes=dict.fromkeys(CONTRACTS, EMPTY_CODE),
         sequencer=SEQUENCER.address,
         attesters=tuple(k.address for k in ATTESTERS),
         threshold=3,
         gateways=(GATEWAY.address,),
+        data_chunks=DATA_CHUNKS,
         labels=(
             "development proving key",
             "embedded L1",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,12 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from py_ecc import optimized_bn128
 
+from opendepin.core import merkle
+from opendepin.core.batch import decode_body
+from opendepin.core.chunks import encode as encode_chunks
+from opendepin.core.encodings import from_hex, to_hex
+from opendepin.core.group import leaf, receipt_from_leaves
+from opendepin.core.message import external_aad, message_id, parse
 from opendepin.core.poseidon import poseidon2, poseidon4
 from opendepin.proofs.zk.keys import VerificationKey
 from opendepin.verify import Anchor, check, read_bundle
@@ -123,6 +129,144 @@ def test_another_message_of_the_segment_does_not_pass_for_this_one(trail: Trail)
     assert found["receipt-path"] == found["segment-root"] == "fails"
 
 
+async def refused(trail: Trail, bundle: dict[str, Any], **other: Any) -> tuple[set[str], set[str]]:
+    """Return the steps that fail in the page and in the package, the pairing left out."""
+    page = outcomes(ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})["report"])
+    report = await by_package(bundle, trusted(trail.bundle), by_nobody, **other)
+    assert not {name for name, outcome in page.items() if outcome == "absent"}
+    found = {name for name, outcome in page.items() if outcome == "fails"}
+    return found, {step.name for step in report.failed} - {"proof"}
+
+
+@pytest.mark.parametrize("code", [{"k": 8, "n": 16}, {"k": 2, "n": 4}])
+async def test_the_body_is_coded_as_the_network_codes(trail: Trail, code: dict[str, int]) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    batch = bundle["batch"]
+    batch["code"] = code
+    batch["header"]["data_root"] = to_hex(
+        encode_chunks(from_hex(batch["body"]), code["k"]).data_root
+    )
+    page, package = await refused(trail, bundle)
+    assert page == package >= {"data-root"}
+
+
+@pytest.mark.parametrize("code", [{"k": 4, "n": 9}, {"k": 5, "n": 8}])
+async def test_the_code_that_a_bundle_names_is_the_network_s(
+    trail: Trail, code: dict[str, int]
+) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    bundle["batch"]["code"] = code
+    assert await refused(trail, bundle) == ({"data-root"}, {"data-root"})
+
+
+async def test_a_second_header_signed_for_one_position_is_refused(trail: Trail) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    old, aad = bundle["receipt"], external_aad(history.NETWORK_ID, history.PROJECT)
+    (segment,) = decode_body(from_hex(bundle["batch"]["body"]), history.NETWORK_ID)
+    group = next(each for each in segment.groups if each.header.first == old["first"])
+    block, ids = old["identity_block"] - 1, [message_id(parse(raw), aad) for raw in group.messages]
+    leaves = [leaf(old["first"] + i, block, each) for i, each in enumerate(ids)]
+    header = replace(group.header, identity_block=block, root=merkle.root(leaves))
+    signature = history.GATEWAY.sign_recoverable(header.digest())
+    index = old["position"] - old["first"]
+    receipt = receipt_from_leaves(header, signature, leaves, index, ids[index])
+    bundle["receipt"] = receipt.to_json()
+    assert await refused(trail, bundle) == ({"segment-root"}, {"segment-root"})
+
+
+async def test_a_later_inclusion_promised_twice_is_refused(trail: Trail) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    (segment,) = decode_body(from_hex(bundle["batch"]["body"]), history.NETWORK_ID)
+    first = bundle["receipt"]["first"]
+    group = next(each for each in segment.groups if each.header.first == first)
+    header = replace(group.header, include_by_block=group.header.include_by_block + 1)
+    bundle["receipt"]["include_by_block"] = header.include_by_block
+    bundle["receipt"]["signature"] = to_hex(history.GATEWAY.sign_recoverable(header.digest()))
+    assert await refused(trail, bundle) == ({"segment-root"}, {"segment-root"})
+
+
+@pytest.mark.parametrize(
+    ("contract", "steps"),
+    [
+        ("Devices", {"key-history", "l1-storage"}),
+        ("BatchInbox", {"l1-storage"}),
+        ("Settlement", {"l1-storage"}),
+    ],
+)
+async def test_other_code_at_a_contract_s_address_is_refused(
+    trail: Trail, contract: str, steps: set[str]
+) -> None:
+    code = {**history.network_sheet().code_hashes, contract: bytes(32)}
+    shown = {name: to_hex(each) for name, each in code.items()}
+    other = replace(trail, anchor={**trail.anchor, "code_hashes": shown})
+    assert await refused(other, trail.bundle, code_hashes=code) == (steps, steps)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("code_hash", "0x" + "11" * 32), ("nonce", 2), ("balance", "1")]
+)
+async def test_what_is_told_of_an_account_is_what_is_proven(
+    trail: Trail, field: str, value: Any
+) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    for proof in bundle["l1"]["proofs"]:
+        if proof["contract"] == "Settlement":
+            proof[field] = value
+    assert await refused(trail, bundle) == ({"l1-storage"}, {"l1-storage"})
+
+
+ADDRESS = "0x" + "11" * 20
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "steps"),
+    [
+        ("network_id", "0x" + "11" * 32, {"message-id", "header-hash", "l1-storage"}),
+        ("chain_id", 1, {"message-id", "header-hash", "l1-storage"}),
+        ("genesis_hash", "0x" + "11" * 32, {"l1-block"}),
+        ("contracts", {"Programs": ADDRESS}, {"l1-storage"}),
+        ("contracts", {"Unknown": ADDRESS}, {"l1-storage"}),
+        ("sequencer", ADDRESS, {"sequencer"}),
+        ("attesters", [ADDRESS], {"attesters"}),
+        ("threshold", 1, {"attesters"}),
+        ("gateways", [ADDRESS], {"receipt-signature", "body"}),
+    ],
+)
+async def test_a_network_told_otherwise_than_the_anchor_is_refused(
+    trail: Trail, field: str, value: Any, steps: set[str]
+) -> None:
+    bundle = copy.deepcopy(trail.bundle)
+    bundle["network"][field] = value
+    assert await refused(trail, bundle) == (steps, steps)
+
+
+async def test_the_verdict_is_green_only_when_all_of_the_trail_holds(
+    trail: Trail, client: TestClient[Litestar]
+) -> None:
+    device = "0x" + history.DEVICE_KEYS[history.days()[-1][0].device_index].address.hex()
+    newest = client.get(f"/api/v1/devices/{device}/readings?limit=1").json()["items"][0]
+    admitted = client.get(f"/api/v1/messages/{newest['message_id']}/trail").json()["bundle"]
+    task = client.get(f"/api/v1/tasks/{trail.bundle['task']['task_id']}/trail").json()["bundle"]
+    unproven = {**trail.bundle, "l1": None}
+    bundles = [trail.bundle, task, admitted, unproven, trail.altered["outputs"]["bundle"]]
+    verdicts = [
+        ask(trail.folder, {"bundle": b, "anchor": trail.anchor})["verdict"] for b in bundles
+    ]
+    assert [v["kind"] for v in verdicts] == ["holds", "holds", "partial", "partial", "fails"]
+    assert all(v["text"].startswith("What there is of the trail holds") for v in verdicts[2:4])
+    for bundle, said in zip(bundles, verdicts, strict=True):
+        block = trusted(bundle if bundle["l1"] else trail.bundle)
+        report = await by_package(bundle, block, by_everybody)
+        kind = "fails" if not report.ok else "holds" if report.settled else "partial"
+        assert said["kind"] == kind
+
+
+def test_a_trail_without_its_subject_is_not_amber(trail: Trail) -> None:
+    bundle = {**trail.bundle, "message": None, "receipt": None}
+    said = ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})["verdict"]
+    assert said["kind"] == "fails"
+
+
 def test_a_stage_that_was_not_reached_is_absent_not_wrong(
     trail: Trail, client: TestClient[Litestar]
 ) -> None:
@@ -157,15 +301,23 @@ def trusted(bundle: dict[str, Any]) -> bytes:
     return bytes.fromhex(bundle["l1"]["block"]["hash"][2:])
 
 
+async def by_everybody(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
+    """Take the pairing as holding where only the verdict over the steps is looked at."""
+    return True
+
+
 async def by_nobody(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
     """Leave the pairing out where another step is looked at: it takes ten seconds."""
     return False
 
 
 async def by_package(
-    bundle: dict[str, Any], block: bytes | None = None, proof_check: ProofCheck | None = None
+    bundle: dict[str, Any],
+    block: bytes | None = None,
+    proof_check: ProofCheck | None = None,
+    **other: Any,
 ) -> Any:
-    """Check a bundle by `opendepin.verify` under the test network's anchor."""
+    """Check a bundle by `opendepin.verify` under the test network's anchor, changed by `other`."""
     sheet = history.network_sheet()
     slots = {name: {"slot": slot} for name, slot in history.LAYOUT.items()}
     anchor = Anchor(
@@ -173,7 +325,7 @@ async def by_package(
         chain_id=sheet.chain_id,
         genesis_hash=sheet.genesis_hash,
         contracts=sheet.contracts,
-        code_hashes={},
+        code_hashes=sheet.code_hashes,
         layouts={
             "Devices": {"history": slots["Devices.history"]},
             "BatchInbox": {
@@ -186,10 +338,11 @@ async def by_package(
         attesters=frozenset(sheet.attesters),
         threshold=sheet.threshold,
         gateways=frozenset(sheet.gateways),
-        data_chunks=history.DATA_CHUNKS,
+        data_chunks=sheet.data_chunks,
         block_hash=block or trusted(bundle),
     )
-    return await check(read_bundle(json.dumps(bundle).encode()), anchor, proof_check or by_pairing)
+    read, anchor = read_bundle(json.dumps(bundle).encode()), replace(anchor, **other)
+    return await check(read, anchor, proof_check or by_pairing)
 
 
 async def by_pairing(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:

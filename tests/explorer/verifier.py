@@ -19,12 +19,17 @@ RUN = """
 import { readFileSync } from "node:fs";
 import { STEPS, verify } from "./js/verify/steps.js";
 import { altered } from "./js/verify/alter.js";
+import { verdictOf } from "./js/verify/verdict.js";
 import { poseidon } from "./js/verify/poseidon.js";
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
 const plain = (steps) => steps.map(({ name, outcome, why, computed, expected }) => ({ name,
 outcome, why, computed, expected })); const found = {};
-if (asked.bundle) found.report = plain(await verify(asked.bundle, asked.anchor));
+if (asked.bundle) {
+  const report = await verify(asked.bundle, asked.anchor);
+  found.report = plain(report);
+  found.verdict = verdictOf(report, asked.bundle.subject.kind);
+}
 if (asked.alter) {
   found.altered = {};
   for (const [name] of STEPS) {

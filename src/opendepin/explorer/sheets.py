@@ -24,10 +24,14 @@ class NetworkSheet:
     genesis_hash: bytes
     contracts: Mapping[str, bytes]
     """Address by contract name."""
+    code_hashes: Mapping[str, bytes]
+    """Keccak of the code that stands there, by contract name."""
     sequencer: bytes
     attesters: tuple[bytes, ...]
     threshold: int
     gateways: tuple[bytes, ...]
+    data_chunks: int
+    """k of the availability code."""
     labels: tuple[str, ...] = ()
     """In words, shown on every page: development key, embedded L1, ..."""
     name: str = "local network"

@@ -2,10 +2,12 @@
 
 import { altered } from "./alter.js";
 import { STEPS, verify } from "./steps.js";
+import { verdictOf } from "./verdict.js";
 
 const card = document.getElementById("verifier");
 const run = document.getElementById("run-verify");
 const MARKS = { holds: "✓", fails: "✗", absent: "–", waits: "" };
+const VERDICT_MARKS = { holds: "✓", partial: "–", fails: "✗", running: "…" };
 const WORDS = { holds: "holds", fails: "does not hold", absent: "not reached", waits: "waits" };
 
 let pristine = null;
@@ -70,7 +72,7 @@ function verdict(kind, text, small) {
   box.replaceChildren();
   const words = make("span", "", text);
   if (small) words.append(make("small", "", small));
-  box.append(make("span", "", kind === "holds" ? "✓" : kind === "fails" ? "✗" : "…"), words);
+  box.append(make("span", "", VERDICT_MARKS[kind]), words);
 }
 
 async function show(bundle, change) {
@@ -87,13 +89,11 @@ async function show(bundle, change) {
     verdict("running", `Recomputing… ${count} of ${STEPS.length}`);
   });
   const seconds = `${((performance.now() - begun) / 1000).toFixed(1)} s`;
-  const by = (outcome) => report.filter((s) => s.outcome === outcome);
-  const [held, failed, absent] = ["holds", "fails", "absent"].map(by);
-  if (failed.length) {
-    verdict("fails", `${failed.length} of ${report.length} steps do not hold`, `first: ${failed[0].meaning.toLowerCase()}. ${failed[0].why}.`);
-  } else {
-    const rest = absent.length ? `, ${absent.length} not reached: ${absent[0].why}` : "";
-    verdict("holds", `${held.length} steps hold, recomputed here in ${seconds}`, `down to L1 block hash ${bundle.l1?.block.hash.slice(0, 18) ?? "–"}…, which you should compare with a node of your own${rest}`);
+  const whole = verdictOf(report, bundle.subject.kind);
+  if (whole.kind === "fails") verdict("fails", whole.text, whole.small);
+  else {
+    const block = bundle.l1 ? `down to L1 block hash ${bundle.l1.block.hash.slice(0, 18)}…, which you should compare with a node of your own` : "";
+    verdict(whole.kind, `${whole.text}, recomputed here in ${seconds}`, [block, whole.small].filter(Boolean).join("; "));
   }
   if (change) {
     const box = make("div", "altered");

@@ -80,7 +80,7 @@ export function account(stateRoot, address, nodes) {
   if (!data) throw new Fault("the contract does not stand in this state");
   const fields = decodeRlp(data);
   if (fields.length !== 4) throw new Fault("an account has four fields");
-  return { storageRoot: fields[2], codeHash: fields[3] };
+  return { nonce: number(fields[0]), balance: number(fields[1]), storageRoot: fields[2], codeHash: fields[3] };
 }
 
 export function slotValue(storageRoot, slot, nodes) {

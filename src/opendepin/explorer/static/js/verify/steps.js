@@ -19,7 +19,19 @@ function messageForm(c) {
   return { ...agree(c.signed.device, unhex(c.message.device, 20), "the message names another device"), from: "the raw bytes" };
 }
 
+// What the bundle says of its network is held against the anchor by the steps that use it.
+function sameNetwork(c) {
+  agree(c.bundle.network.network_id, hex(c.network), "the bundle is of another network");
+  agree(c.bundle.network.chain_id, c.anchor.chain_id, "the bundle is of another chain");
+}
+
+function sameMembers(c, role) {
+  const [left, right] = [c.bundle.network[role], new Set(c.anchor[role])].map((members) => [...members].sort().join(", "));
+  agree(left, right, `the bundle names other ${role} than the network's`);
+}
+
 function messageIdStep(c) {
+  sameNetwork(c);
   const pair = agree(c.messageId, unhex(c.message.message_id, 32), "the bytes hash to another message id");
   if (c.bundle.subject.kind === "message") agree(c.messageId, c.bundle.subject.id, "the bundle is about another message");
   return { ...pair, from: "message.message_id" };
@@ -48,6 +60,7 @@ function deviceSignature(c) {
 }
 
 function receiptSignature(c) {
+  sameMembers(c, "gateways");
   agree(c.receipt.network_id, hex(c.network), "the receipt is of another network");
   const group = c.receiptGroup;
   const signer = recover(form.groupDigest(group, c.network), group.signature);
@@ -67,6 +80,7 @@ function receiptPath(c) {
 }
 
 function body(c) {
+  sameMembers(c, "gateways");
   const said = `${c.checked} messages in ${c.body.groups.length} groups`;
   return { computed: said, expected: said, from: "batch.body" };
 }
@@ -76,12 +90,20 @@ function segmentRoot(c) {
   agree(c.rows.length, c.segment.count, "the segment has another number of messages");
   agree(JSON.stringify(form.rangesOf(c.body.groups)), JSON.stringify(plainRanges(c.segment)), "the groups cover other positions");
   agree(c.body.project, c.segment.project, "the segment is of another project");
-  if (c.bundle.message) {
-    const r = c.receipt;
-    const stands = c.rows.some((row) => Number(row.position) === r.position && hex(row.group.gateway) === r.gateway && same(row.id, c.messageId));
-    if (!stands) throw new Fault("the message does not stand in the segment where its receipt says");
-  }
+  if (c.bundle.message) standsAtReceipt(c);
   return { ...pair, from: "batch.segments" };
+}
+
+// The receipt's whole signed header stands in the body, and the message at its place there: a gateway that signed two
+// headers for one position is caught here. Headers are equal when what is signed of them is.
+function standsAtReceipt(c) {
+  const receipt = hex(form.groupDigest(c.receiptGroup, unhex(c.receipt.network_id, 32)));
+  const digests = c.body.groups.map((group) => hex(form.groupDigest(group, c.network)));
+  const group = c.body.groups[digests.indexOf(receipt)];
+  if (!group) throw new Fault("the group that the receipt is of does not stand in the segment", digests.join(", "), receipt);
+  const row = c.rows.find((each) => each.group === group && each.position === BigInt(c.receipt.position));
+  if (!row) throw new Fault("the receipt's group has no such position", String(c.receipt.position), `${group.first} and ${group.count - 1n} after it`);
+  agree(row.id, c.messageId, "another message stands where the receipt says");
 }
 
 const plainRanges = (segment) => segment.ranges.map(({ gateway, first, last, identity_first, identity_last }) => ({ gateway, first, last, identity_first, identity_last }));
@@ -103,23 +125,29 @@ function segmentsRoot(c) {
 
 function dataRoot(c) {
   const raw = unhex(c.batch.body);
+  const { k, n } = c.batch.code;
+  agree(`${k}/${n}`, `${c.anchor.data_chunks}/${2 * c.anchor.data_chunks}`, "the bundle names another code than the network's");
   agree(raw.length, c.batch.header.data_bytes, "the body has another length than the header says");
-  const found = codedRoot(raw, c.batch.code.k);
+  const found = codedRoot(raw, c.anchor.data_chunks);
   return { ...agree(found, unhex(c.batch.header.data_root, 32), "the body's code has another root"), from: "header.data_root" };
 }
 
 function headerHash(c) {
+  sameNetwork(c);
   agree(c.batch.header.network_id, hex(c.network), "the header is of another network");
   const found = form.headerHash(c.batch.header);
   return { ...agree(found, unhex(c.batch.hash, 32), "the header hashes to another value"), from: "batch.hash, held against L1 below" };
 }
 
 function sequencer(c) {
+  agree(c.bundle.network.sequencer, c.anchor.sequencer, "the bundle names another sequencer than the network's");
   const signer = recover(form.sequenceDigest(form.headerHash(c.batch.header)), unhex(c.batch.sequencer_signature, 65));
   return { ...agree(signer, unhex(c.anchor.sequencer, 20), "not signed by the sequencer"), from: "genesis: sequencer" };
 }
 
 function attesters(c) {
+  sameMembers(c, "attesters");
+  agree(c.bundle.network.threshold, c.anchor.threshold, "the bundle names another threshold");
   const digest = form.attestDigest(form.headerHash(c.batch.header));
   const signers = new Set();
   for (const { attester, signature } of c.batch.attestations) {
@@ -226,7 +254,11 @@ function proven(c, stateRoot, contract, slot, what) {
   if (!entry) throw new Fault(`the bundle has no storage proof of ${contract}`);
   agree(entry.address, c.anchor.contracts[contract], `the bundle proves another contract as ${contract}`);
   const found = c.once(`account ${contract}`, () => account(stateRoot, unhex(entry.address, 20), entry.account_proof.map((n) => unhex(n))));
+  agree(found.codeHash, c.anchor.code_hashes[contract], `other code than the network's stands at ${contract}`);
+  agree(found.codeHash, unhex(entry.code_hash, 32), `${contract} is told to have another code`);
   agree(found.storageRoot, unhex(entry.storage_hash, 32), `${contract} is told to have another storage`);
+  agree(found.nonce, entry.nonce, `${contract} is told to have another nonce`);
+  agree(found.balance, entry.balance, `${contract} is told to have another balance`);
   const row = entry.storage.find((s) => s.key === hex(slot));
   if (!row) throw new Fault(`the bundle does not prove ${what}`, "no proof", hex(slot));
   agree(row.what, what, `a slot of ${contract} is called by another name`);
@@ -270,6 +302,10 @@ function expectedStorage(c) {
 
 function l1Storage(c) {
   const { stateRoot } = header(c.l1.block.header);
+  sameNetwork(c);
+  for (const [name, address] of Object.entries(c.bundle.network.contracts)) {
+    agree(address, c.anchor.contracts[name], `the bundle names another contract ${name}`);
+  }
   let count = 0;
   for (const [contract, slot, what, wanted] of expectedStorage(c)) {
     const value = proven(c, stateRoot, contract, slot, what);
