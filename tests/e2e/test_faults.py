@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from opendepin.core.encodings import to_hex
 from opendepin.core.errors import DepinError
 from opendepin.demo.accounts import read_accounts
 from opendepin.demo.replay import Replay
+from opendepin.explorer.adapters.sqlite import DIGEST_TABLES
 from opendepin.network import control
 from opendepin.network.builders.explorer import CONTRACTS, rebuilt_digest
 from opendepin.network.parts import parts
@@ -195,6 +197,18 @@ def test_money_balances(survived: Any) -> None:
     asyncio.run(read())
 
 
+def differences(kept: Path, fresh: Path) -> str:
+    """Say which rows two indexes do not share."""
+    found: list[str] = []
+    with sqlite3.connect(kept) as left, sqlite3.connect(fresh) as right:
+        for table in DIGEST_TABLES:
+            ask = f"SELECT * FROM {table}"
+            a, b = set(map(repr, left.execute(ask))), set(map(repr, right.execute(ask)))
+            found += [f"{table} only kept: {row[:300]}" for row in sorted(a - b)[:3]]
+            found += [f"{table} only new: {row[:300]}" for row in sorted(b - a)[:3]]
+    return "\n".join(found)
+
+
 def test_the_index_equals_one_built_anew(survived: Any, tmp_path: Path) -> None:
     network, _, _ = survived
 
@@ -207,7 +221,7 @@ def test_the_index_equals_one_built_anew(survived: Any, tmp_path: Path) -> None:
             await built.close()
 
     kept, fresh = asyncio.run(both())
-    assert kept == fresh
+    assert kept == fresh, differences(tmp_path / "copy.sqlite", tmp_path / "new.sqlite")
 
 
 def test_no_process_outlives_a_killed_supervisor(survived: Any) -> None:

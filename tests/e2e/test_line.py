@@ -145,7 +145,7 @@ def test_one_id_traces_a_message_from_batch_to_layer_1(network: Network, message
     rows = [json.loads(line) for line in lines]
     assert {row["service"].partition("-")[0] for row in rows} >= {"sequencer", "store", "operator"}
     assert {row["event"] for row in rows} >= {"sealed", "attested", "proven", "intent-ended"}
-    assert network.depin("logs", "--trace", "0x" + "00" * 32).stdout == ""
+    assert network.depin("logs", "--trace", "0x" + "5a" * 32).stdout == ""
 
 
 def test_errors_say_what_and_end_with_their_code(network: Network, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_errors_say_what_and_end_with_their_code(network: Network, tmp_path: Pat
     broken = tmp_path / "broken.json"
     broken.write_text("{")
     done = network.depin("verify", "--bundle", str(broken))
-    assert done.returncode == 2
+    assert done.returncode == 4
     assert "not a bundle" in done.stderr
 
 
