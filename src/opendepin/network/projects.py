@@ -5,7 +5,6 @@ restart.
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from opendepin.explorer.sheets import Output, Place, ProjectSheet
 from opendepin.network.errors import HomeRefused
 from opendepin.network.home import Home, write_json
 from opendepin.proofs.zk.keys import VerificationKey
-from opendepin.proofs.zk.rule import Rule
 
 FORM = "opendepin/project/1"
 
@@ -109,24 +107,6 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
     def rules(self) -> ProjectRules:
         """What a message of the project must be."""
         return ProjectRules.of_manifest(self.manifest.value())
-
-    @property
-    def rule(self) -> Rule:
-        """The rule that the manifest names.
-
-        Raises:
-            HomeRefused: it cannot be imported, or is no rule.
-        """
-        module, _, name = self.manifest.compute.partition(":")
-        try:
-            found = getattr(import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            text = f"the rule {self.manifest.compute} cannot be imported: {error}"
-            raise HomeRefused(text, code="project-rule") from error
-        if not isinstance(found, Rule):
-            text = f"{self.manifest.compute} is no rule of opendepin.proofs.zk"
-            raise HomeRefused(text, code="project-rule")
-        return found
 
     def sheet(self) -> ProjectSheet:
         """Return what readers show."""
