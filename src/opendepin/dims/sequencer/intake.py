@@ -1,8 +1,8 @@
 """Taking groups from the gateways' feeds, one after the other, checked.
 
 In: feeds with cursors. Out: checked groups, in an order that keeps each feed's. Promises: a bad
-group is set aside with its reason and stops nobody else; a feed that is away, or names an identity
-block that our view has not reached, waits alone.
+group is set aside with its reason and stops no other lane, and is judged again after a restart; a
+feed that is away, or names an identity block that our view has not reached, waits alone.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from opendepin.core.coverage import Step
+from opendepin.core.coverage import Coverage, Step
 from opendepin.core.errors import PeerFault
 from opendepin.core.group import Group
 from opendepin.dims.sequencer import rules
-from opendepin.dims.sequencer.config import STATUS_ASIDES, SequencerConfig
+from opendepin.dims.sequencer.asides import Asides, is_covered
+from opendepin.dims.sequencer.config import SequencerConfig
 from opendepin.dims.sequencer.errors import GroupSetAside
 from opendepin.dims.sequencer.packing import Taken
 from opendepin.dims.sequencer.ports import GroupFeed, Views
-from opendepin.dims.sequencer.records import Aside, decode_aside
+from opendepin.dims.sequencer.records import Aside
 from opendepin.runtime.clock import Clock
 from opendepin.runtime.stagelog import StageLog
 from opendepin.runtime.telemetry import Counters
@@ -34,8 +35,10 @@ class _Feed:
         self.read_to = 0
         self.rows: deque[tuple[int, bytes]] = deque()
         self.away_until = 0.0
-        self.aside_to = 0
-        """Number of the last group of this feed that is in the log of groups set aside."""
+        self.dealt = 0
+        """Number of the last group that was dealt with before this start; of those up to it that
+        are read again, the covered ones are passed over.
+        """
 
 
 class Intake:
@@ -51,20 +54,31 @@ class Intake:
         counters: Counters,
         events: Any,
     ) -> None:
-        self._config, self._views, self._asides = config, views, asides
+        self._config, self._views = config, views
+        self._asides = Asides(asides, config.network_id)
         self._clock, self._counters, self._events = clock, counters, events
         self._feeds = [_Feed(gateway, source) for gateway, source in sorted(feeds.items())]
         self._turn = 0
-        self.newest_asides: deque[Aside] = deque(maxlen=STATUS_ASIDES)
         self.cursors: dict[bytes, int] = {}
         """Gateway → number of the last group that was given out or set aside."""
-        self._load_asides()
 
-    def start(self, cursors: Mapping[bytes, int]) -> None:
-        """Read on after these cursors."""
+    @property
+    def set_aside(self) -> list[Aside]:
+        """The newest groups that stand in no batch for a reason of their own."""
+        return self._asides.newest
+
+    def start(self, cursors: Mapping[bytes, int], coverage: Coverage) -> None:
+        """Read on after these cursors, and again from the first group that was set aside and is
+        not covered: what made it bad may be mended.
+
+        Raises:
+            LogBehind: the log of groups set aside cannot be read.
+        """
         self.cursors = dict(cursors)
+        first_open = self._asides.load(coverage)
         for feed in self._feeds:
-            feed.read_to = cursors.get(feed.gateway, 0)
+            feed.dealt = cursors.get(feed.gateway, 0)
+            feed.read_to = min(feed.dealt, first_open.get(feed.gateway, feed.dealt + 1) - 1)
             feed.rows.clear()
 
     async def next(self, step: Step) -> Taken | None:
@@ -82,14 +96,18 @@ class Intake:
             number, data = feed.rows[0]
             try:
                 group = rules.read_group(data, self._config.network_id, feed.gateway)
-                if group.header.identity_block > self._views.identity.identity_block():
+                if number <= feed.dealt and is_covered(group.header, step):
+                    taken = None
+                elif group.header.identity_block > self._views.identity.identity_block():
                     return None
-                taken = await asyncio.to_thread(self._judge, group, number, step)
+                else:
+                    taken = await asyncio.to_thread(self._judge, group, number, step)
+                self._asides.settle(feed.gateway, number)
             except GroupSetAside as error:
                 await asyncio.to_thread(self._set_aside, feed, number, data, error)
                 taken = None
             feed.rows.popleft()
-            self.cursors[feed.gateway] = number
+            self.cursors[feed.gateway] = max(number, self.cursors.get(feed.gateway, 0))
             if taken is not None:
                 return taken
         return None
@@ -119,22 +137,7 @@ class Intake:
         return rules.judge(group, number, *known, step, oldest)
 
     def _set_aside(self, feed: _Feed, number: int, data: bytes, error: GroupSetAside) -> None:
-        aside = Aside(feed.gateway, number, error.code, str(error), data)
-        if number > feed.aside_to:
-            self._asides.append([aside.encode()])
-            feed.aside_to = number
-        self.newest_asides.append(aside)
+        self._asides.put(Aside(feed.gateway, number, error.code, str(error), data))
         self._counters.add(f"aside.{error.code}")
         at = {"gateway": feed.gateway, "group": number, "code": error.code, "text": str(error)}
         self._events.error("group set aside", **at)
-
-    def _load_asides(self) -> None:
-        by_gateway = {feed.gateway: feed for feed in self._feeds}
-        number = 0
-        while rows := self._asides.read(number, 256):
-            for number, data in rows:
-                aside = decode_aside(number, data)
-                self.newest_asides.append(aside)
-                feed = by_gateway.get(aside.feed)
-                if feed is not None:
-                    feed.aside_to = max(feed.aside_to, aside.number)

@@ -58,7 +58,7 @@ class Sequencer:
         it.
         """
         self._since = 0.0
-        intake.start(ledger.cursors)
+        intake.start(ledger.cursors, ledger.coverage)
 
     async def run(self, stop: Stop) -> None:
         """Seal and publish until the stop.
@@ -135,7 +135,7 @@ class Sequencer:
             "trouble": self._publishing.trouble,
             "set_aside": [
                 {"gateway": to_hex(a.feed), "group": a.number, "code": a.code, "text": a.text}
-                for a in self._intake.newest_asides
+                for a in self._intake.set_aside
             ],
         }
 
