@@ -17,6 +17,7 @@ from opendepin.core.encodings import to_hex
 from opendepin.core.keys import Key
 from opendepin.core.limits import MAX_OBSERVED_S
 from opendepin.core.manifest import Manifest
+from opendepin.core.manifest_form import ManifestForm
 from opendepin.core.schema import OBSERVED, Field, Schema
 from opendepin.core.statement import program_id
 from opendepin.core.units import wei
@@ -27,7 +28,6 @@ from opendepin.network.founding import FAUCET
 from opendepin.network.home import Home
 from opendepin.network.parts import artifact_cache, keys_folder
 from opendepin.network.projects import (
-    ManifestForm,
     OutputForm,
     PlaceForm,
     ProjectFile,

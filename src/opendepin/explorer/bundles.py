@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opendepin.core import keys, merkle
+import msgspec
+
+from opendepin.core import keys
 from opendepin.core.batch import BatchHeader, SegmentBody, encode_body
 from opendepin.core.batch_form import header_to_json
 from opendepin.core.encodings import to_hex
 from opendepin.core.errors import Rejected
 from opendepin.core.group import Group, GroupHeader, leaf, receipt_from_leaves
-from opendepin.core.manifest import Manifest
+from opendepin.core.manifest_form import ManifestForm
 from opendepin.core.statement import Statement, evaluation, task_id
 from opendepin.core.statement import outputs_hash as hash_of_outputs
 from opendepin.explorer.errors import NotThere
@@ -205,7 +207,7 @@ class Bundles:
             **{name: row[name] for name in ("project", "batch")},
             "segment_index": row["segment"],
             "kind": "zk",
-            "manifest": _manifest(sheet.manifest),
+            "manifest": msgspec.to_builtins(ManifestForm.of(sheet.manifest)),
             "manifest_hash": to_hex(sheet.manifest.hash()),
             "circuit_hash": to_hex(circuit),
             "vk_hash": to_hex(vk),
@@ -242,12 +244,6 @@ class Bundles:
         )
 
 
-def pay_path(task: bytes, units: Sequence[int], index: int) -> list[bytes]:
-    """Return the path by which a device claims its pay."""
-    leaves = [merkle.pay_leaf(task, i, n) for i, n in enumerate(units)]
-    return merkle.path(leaves, index, merkle.pay_node)
-
-
 def _attestations(header: BatchHeader, joined: bytes) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for at in range(0, len(joined), 65):
@@ -268,18 +264,4 @@ def _segment_json(row: Row) -> dict[str, Any]:
         "field_root": row["field_root"],
         "count": row["count"],
         "ranges": [dict(zip(names, r, strict=True)) for r in json.loads(row["ranges"])],
-    }
-
-
-def _manifest(manifest: Manifest) -> dict[str, Any]:
-    fields = manifest.schema.fields
-    return {
-        "name": manifest.name,
-        "version": manifest.version,
-        "schema": [[f.key, f.name, f.minimum, f.maximum, f.unit, f.scale] for f in fields],
-        "compute": manifest.compute,
-        "capacity": manifest.capacity,
-        "value_field": manifest.value_field,
-        "pay_offset": manifest.pay_offset,
-        "pay_count": manifest.pay_count,
     }

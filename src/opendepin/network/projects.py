@@ -12,49 +12,15 @@ import msgspec
 
 from opendepin.core.encodings import from_hex
 from opendepin.core.errors import Rejected
-from opendepin.core.manifest import Manifest
+from opendepin.core.manifest_form import ManifestForm
 from opendepin.core.readings import ProjectRules
-from opendepin.core.schema import Field, Schema
+from opendepin.core.schema import Schema
 from opendepin.explorer.sheets import Output, Place, ProjectSheet
 from opendepin.network.errors import HomeRefused
 from opendepin.network.home import Home, write_json
 from opendepin.proofs.zk.keys import VerificationKey
 
 FORM = "opendepin/project/1"
-
-
-class ManifestForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A manifest in JSON."""
-
-    name: str
-    version: str
-    schema: list[tuple[int, str, int, int, str, int]]
-    compute: str
-    capacity: int
-    value_field: int
-    pay_offset: int
-    pay_count: int
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> ManifestForm:
-        """Return the form of a manifest."""
-        fields = manifest.schema.fields
-        return cls(
-            name=manifest.name,
-            version=manifest.version,
-            schema=[(f.key, f.name, f.minimum, f.maximum, f.unit, f.scale) for f in fields],
-            compute=manifest.compute,
-            capacity=manifest.capacity,
-            value_field=manifest.value_field,
-            pay_offset=manifest.pay_offset,
-            pay_count=manifest.pay_count,
-        )
-
-    def value(self) -> Manifest:
-        """Return the manifest."""
-        fields = tuple(Field(k, name, lo, hi, unit, s) for k, name, lo, hi, unit, s in self.schema)
-        head = (self.name, self.version, Schema(fields), self.compute, self.capacity)
-        return Manifest(*head, self.value_field, self.pay_offset, self.pay_count)
 
 
 class PlaceForm(msgspec.Struct, frozen=True):

@@ -10,14 +10,12 @@ import msgspec
 from opendepin.core.batch import BatchHeader, Range, Segment
 from opendepin.core.group import GroupHeader, Receipt
 from opendepin.core.identity import KeyChange, Status
-from opendepin.core.manifest import Manifest
-from opendepin.core.schema import Field, Schema
-from opendepin.verify.scalars import (
+from opendepin.core.manifest_form import ManifestForm
+from opendepin.core.scalars import (
     Address,
     Decimal,
     Hash,
     Hex,
-    Int,
     PublicKey,
     Signature,
     Text,
@@ -197,29 +195,6 @@ class Batch(msgspec.Struct, frozen=True):
     segments: list[SegmentForm]
     segment_index: Uint
     body: Hex
-
-
-class ManifestForm(msgspec.Struct, frozen=True):
-    """A project's manifest."""
-
-    name: Text
-    version: Text
-    schema: list[tuple[Uint, Text, Int, Int, Text, Uint]]
-    compute: Text
-    capacity: Uint
-    value_field: Uint
-    pay_offset: Uint
-    pay_count: Uint
-
-    def value(self) -> Manifest:
-        """Return the core value.
-
-        Raises:
-            SchemaRejected: the fields make no schema.
-        """
-        fields = tuple(Field(k, name, lo, hi, unit, s) for k, name, lo, hi, unit, s in self.schema)
-        head = (self.name, self.version, Schema(fields), self.compute, self.capacity)
-        return Manifest(*head, self.value_field, self.pay_offset, self.pay_count)
 
 
 G1 = tuple[Decimal, Decimal]

@@ -10,9 +10,9 @@ import msgspec
 
 from opendepin.core.errors import DepinError
 from opendepin.core.limits import MAX_ATTESTERS, MAX_BODY_BYTES, MAX_SEGMENTS_PER_BATCH
+from opendepin.core.scalars import special
 from opendepin.verify.errors import BundleRejected
 from opendepin.verify.form import L1, Batch, Bundle
-from opendepin.verify.scalars import special
 
 FORM = "opendepin/bundle/1"
 MAX_BUNDLE_BYTES = 64 << 20

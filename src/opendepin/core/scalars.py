@@ -1,4 +1,4 @@
-"""Scalars of a bundle's JSON: bytes of exact length, decimal strings, bounded numbers.
+"""Scalars of JSON forms: bytes of exact length, decimal strings, bounded numbers.
 
 In: a JSON value. Out: a typed value, or a `ValueError`. Promise: one value has one form, and
 whatever is read fits the ABI and CBOR forms it is hashed in later.

@@ -1,0 +1,51 @@
+"""A manifest in JSON, as project files and bundles hold it (`docs/spec/bundle.md`).
+
+In: a `Manifest`, or JSON. Out: the other. Promise: whatever is read fits the forms it is hashed in;
+whether it is the manifest that was registered, its hash says.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from opendepin.core.manifest import Manifest
+from opendepin.core.scalars import Int, Text, Uint
+from opendepin.core.schema import Field, Schema
+
+
+class ManifestForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A project's manifest; a field of its schema is [key, name, minimum, maximum, unit, scale]."""
+
+    name: Text
+    version: Text
+    schema: list[tuple[Uint, Text, Int, Int, Text, Uint]]
+    compute: Text
+    capacity: Uint
+    value_field: Uint
+    pay_offset: Uint
+    pay_count: Uint
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> ManifestForm:
+        """Return the form of a manifest."""
+        fields = manifest.schema.fields
+        return cls(
+            name=manifest.name,
+            version=manifest.version,
+            schema=[(f.key, f.name, f.minimum, f.maximum, f.unit, f.scale) for f in fields],
+            compute=manifest.compute,
+            capacity=manifest.capacity,
+            value_field=manifest.value_field,
+            pay_offset=manifest.pay_offset,
+            pay_count=manifest.pay_count,
+        )
+
+    def value(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            SchemaRejected: the fields make no schema.
+        """
+        fields = tuple(Field(k, name, lo, hi, unit, s) for k, name, lo, hi, unit, s in self.schema)
+        head = (self.name, self.version, Schema(fields), self.compute, self.capacity)
+        return Manifest(*head, self.value_field, self.pay_offset, self.pay_count)
