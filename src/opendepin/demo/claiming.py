@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from opendepin.core import merkle
 from opendepin.core.encodings import from_hex
 from opendepin.core.errors import DepinError
 from opendepin.demo.clean_air import FIGURES
 from opendepin.demo.stations import LAND_OF_STATION, LANDS, STATIONS
+from opendepin.dims.settlement.rules import pay_of
 from opendepin.network.home import Home
 from opendepin.network.registering import Registrar
 from opendepin.network.trails import Api
@@ -52,17 +52,17 @@ class Claiming:
 
     async def _claim(self, task: dict[str, Any]) -> None:
         land, identifier = self._turn % len(LANDS), from_hex(task["task"], 32)
-        units = [int(output["raw"]) for output in task["outputs"]][PAY_OFFSET:]
-        if len(units) != len(STATIONS):
+        outputs = [int(output["raw"]) for output in task["outputs"]]
+        if len(outputs) != PAY_OFFSET + len(STATIONS):
             return
         self._done.add(task["task"])
         self._turn += 1
-        leaves = [merkle.pay_leaf(identifier, i, each) for i, each in enumerate(units)]
-        wanted = [i for i, of in enumerate(LAND_OF_STATION) if of == land and units[i]]
+        due = pay_of(identifier, outputs, PAY_OFFSET, len(STATIONS))
         outcomes = await asyncio.gather(
             *(
-                self._office.claim(identifier, i, units[i], merkle.path(leaves, i, merkle.pay_node))
-                for i in wanted
+                self._office.claim(identifier, pay.device_index, pay.units, pay.path)
+                for pay in due
+                if LAND_OF_STATION[pay.device_index] == land
             ),
             return_exceptions=True,
         )
