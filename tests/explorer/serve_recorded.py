@@ -1,14 +1,12 @@
 """Serve the explorer over the recorded history: `python -m tests.explorer.serve_recorded PORT
-FOLDER`.
+FOLDER`. It says `READY port`; port 0 takes any.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
-
-import uvicorn
+from typing import cast
 
 from opendepin.explorer.adapters.sqlite import SqliteStore
 from opendepin.explorer.app import build_app
@@ -17,11 +15,14 @@ from opendepin.explorer.assets.serving import Assets
 from opendepin.explorer.indexer import Indexer
 from opendepin.explorer.live import Live
 from opendepin.explorer.site import Site
+from opendepin.runtime import service
 from opendepin.runtime.clock import SystemClock
+from opendepin.runtime.http import ASGI, serve
+from opendepin.runtime.service import Stop
 from tests.explorer import history
 
 
-async def main(port: int, folder: Path) -> None:
+async def main(port: int, folder: Path, stop: Stop) -> None:
     world = history.built(settled=10, sealed=11)
     live = Live(1)
     store = SqliteStore(folder / "index.sqlite")
@@ -32,9 +33,10 @@ async def main(port: int, folder: Path) -> None:
         pass
     site = Site(store, sheet, projects, live, SystemClock(), sources.proofs)
     app = build_app(site, Assets(default_folder()))
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="warning"))
-    await server.serve()
+    await serve(
+        cast(ASGI, app), port=port, stop=stop, on_ready=lambda port: service.ready(str(port))
+    )
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(service.run(lambda stop: main(int(sys.argv[1]), Path(sys.argv[2]), stop)))

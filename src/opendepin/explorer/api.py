@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from opendepin.core.encodings import to_hex
 from opendepin.core.identity import Status
-from opendepin.explorer import stats, trail, views
+from opendepin.explorer import shapes, stats, trail, views
 from opendepin.explorer.cursors import cursor_after, number, page_of
 from opendepin.explorer.errors import NotThere, RequestRejected
 from opendepin.explorer.figures import scaled
 from opendepin.explorer.lookup import find_batch, find_device, find_message, find_task
+from opendepin.explorer.shapes import TASK_STATES, answers
 from opendepin.explorer.site import Site
 from opendepin.explorer.store import Row
 
 STATUSES = {"active": Status.ACTIVE, "suspended": Status.SUSPENDED, "revoked": Status.REVOKED}
-TASK_STATES = ("open", "assigned", "settled", "recalled")
 COVERS_SHOWN = 200
 
 FromSite = NamedDependency[Site]
 """The site, given by `app.build_app`."""
-
-StateParameter = Annotated[str | None, QueryParameter(name="state")]
-"""A task's state; the framework keeps the bare name `state` for itself."""
-
-LastEventId = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 
 
 def _choice(name: str, value: str | None, allowed: tuple[str, ...]) -> str | None:
@@ -66,7 +60,7 @@ class Api(Controller):
 
     path = "/api/v1"
 
-    @get("/head", sync_to_thread=True)
+    @get("/head", sync_to_thread=True, responses=answers(shapes.HeadShape, 404))
     def head(self, site: FromSite) -> dict[str, Any]:
         """Return the newest L1 block indexed."""
         row = site.store.head()
@@ -74,7 +68,7 @@ class Api(Controller):
             raise NotThere("no block is indexed yet")
         return {"block": row["height"], "hash": to_hex(row["hash"]), "time": row["time"]}
 
-    @get("/network", sync_to_thread=False)
+    @get("/network", sync_to_thread=False, responses=answers(shapes.NetworkShape))
     def network(self, site: FromSite) -> dict[str, Any]:
         """Return the trust anchor: what a verifier must know, and what is simulated or weak."""
         n = site.network
@@ -95,22 +89,22 @@ class Api(Controller):
             "notice": n.notice,
         }
 
-    @get("/stats", sync_to_thread=True)
+    @get("/stats", sync_to_thread=True, responses=answers(shapes.StatsShape))
     def stats(self, site: FromSite) -> dict[str, Any]:
         """Return counts, sums and latencies of the whole network."""
         return stats.stats(site)
 
-    @get("/pipeline", sync_to_thread=True)
+    @get("/pipeline", sync_to_thread=True, responses=answers(shapes.PipelineShape))
     def pipeline(self, site: FromSite) -> dict[str, Any]:
         """Return the stages of a message's way with their counts."""
         return {"items": stats.pipeline(site), "latency": stats.latency(site)}
 
-    @get("/services")
+    @get("/services", responses=answers(dict[str, Any]))
     async def services(self, site: FromSite) -> dict[str, Any]:
         """Return the status of each service of the network, null for one that did not answer."""
         return dict(await site.services.statuses()) if site.services else {}
 
-    @get("/projects", sync_to_thread=True)
+    @get("/projects", sync_to_thread=True, responses=answers(shapes.ProjectsShape))
     def projects(self, site: FromSite) -> dict[str, Any]:
         """Return all projects."""
         items: list[dict[str, Any]] = []
@@ -133,15 +127,15 @@ class Api(Controller):
             )
         return {"items": items, "next_cursor": None}
 
-    @get("/devices", sync_to_thread=True)
+    @get("/devices", sync_to_thread=True, responses=answers(shapes.DevicePage, 400))
     def devices(
         self,
         site: FromSite,
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[str | None] = None,
-        project: FromQuery[str | None] = None,
-        status: FromQuery[str | None] = None,
-        region: FromQuery[str | None] = None,
+        cursor: shapes.Cursor = None,
+        limit: shapes.Limit = None,
+        project: shapes.ProjectNumber = None,
+        status: shapes.StatusWord = None,
+        region: shapes.RegionCode = None,
     ) -> dict[str, Any]:
         """Return devices by project and index, with each one's last reading."""
         page = page_of("devices", 2, cursor, limit)
@@ -149,7 +143,7 @@ class Api(Controller):
         chosen = _choice("status", status, tuple(STATUSES))
         indices = None
         if region is not None:
-            if len(region) > 16:
+            if len(region) > shapes.REGION_MAX_CHARS:
                 raise RequestRejected("region is an ISO 3166-2 code", code="parameter")
             sheets = [site.sheet(wanted)] if wanted else list(site.projects.values())
             indices = [i for s in sheets if s for i, p in s.places.items() if p.region == region]
@@ -158,8 +152,12 @@ class Api(Controller):
         items = [views.device_view(site, row) for row in rows]
         return _list("devices", items, rows, page.limit, "project", "device_index")
 
-    @get("/devices/{device:str}", sync_to_thread=True)
-    def device(self, site: FromSite, device: FromPath[str]) -> dict[str, Any]:
+    @get(
+        "/devices/{device:str}",
+        sync_to_thread=True,
+        responses=answers(shapes.DeviceDetail, 400, 404),
+    )
+    def device(self, site: FromSite, device: shapes.DeviceId) -> dict[str, Any]:
         """Return one device with key history and pay."""
         row = find_device(site, device)
         history = [
@@ -179,13 +177,17 @@ class Api(Controller):
             "payouts": [views.payout_view(site, p) for p in payouts],
         }
 
-    @get("/devices/{device:str}/readings", sync_to_thread=True)
+    @get(
+        "/devices/{device:str}/readings",
+        sync_to_thread=True,
+        responses=answers(shapes.MessagePage, 400, 404),
+    )
     def readings(
         self,
         site: FromSite,
-        device: FromPath[str],
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[str | None] = None,
+        device: shapes.DeviceId,
+        cursor: shapes.Cursor = None,
+        limit: shapes.Limit = None,
     ) -> dict[str, Any]:
         """Return a device's readings, newest first."""
         page = page_of("readings", 1, cursor, limit)
@@ -194,25 +196,29 @@ class Api(Controller):
         items = [views.message_view(site, r) for r in rows]
         return _list("readings", items, rows, page.limit, "seq")
 
-    @get("/messages/{message:str}", sync_to_thread=True)
-    def message(self, site: FromSite, message: FromPath[str]) -> dict[str, Any]:
+    @get(
+        "/messages/{message:str}",
+        sync_to_thread=True,
+        responses=answers(shapes.MessageDetail, 400, 404),
+    )
+    def message(self, site: FromSite, message: shapes.HashId) -> dict[str, Any]:
         """Return one message and how far it has come."""
         row = find_message(site, message)
         return {**views.message_view(site, row), "raw": to_hex(row["raw"])}
 
-    @get("/messages/{message:str}/trail")
-    async def message_trail(self, site: FromSite, message: FromPath[str]) -> dict[str, Any]:
+    @get("/messages/{message:str}/trail", responses=answers(shapes.MessageTrail, 400, 404))
+    async def message_trail(self, site: FromSite, message: shapes.HashId) -> dict[str, Any]:
         """Return a message's stages and the bundle from which its trail is recomputed."""
         row = find_message(site, message)
         bundle = await with_l1(site, site.bundles.of_message(row["message_id"]))
         return {"stages": [s.to_json() for s in trail.stages(site, row)], "bundle": bundle}
 
-    @get("/batches", sync_to_thread=True)
+    @get("/batches", sync_to_thread=True, responses=answers(shapes.BatchPage, 400))
     def batches(
         self,
         site: FromSite,
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[str | None] = None,
+        cursor: shapes.Cursor = None,
+        limit: shapes.Limit = None,
     ) -> dict[str, Any]:
         """Return batches, newest first."""
         page = page_of("batches", 1, cursor, limit)
@@ -220,8 +226,10 @@ class Api(Controller):
         items = [views.batch_view(site, row) for row in rows]
         return _list("batches", items, rows, page.limit, "number")
 
-    @get("/batches/{batch:str}", sync_to_thread=True)
-    def batch(self, site: FromSite, batch: FromPath[str]) -> dict[str, Any]:
+    @get(
+        "/batches/{batch:str}", sync_to_thread=True, responses=answers(shapes.BatchDetail, 400, 404)
+    )
+    def batch(self, site: FromSite, batch: shapes.BatchNumber) -> dict[str, Any]:
         """Return one batch with its segments."""
         row = find_batch(site, batch)
         segments = [
@@ -238,13 +246,13 @@ class Api(Controller):
         ]
         return {**views.batch_view(site, row), "segment_list": segments}
 
-    @get("/tasks", sync_to_thread=True)
+    @get("/tasks", sync_to_thread=True, responses=answers(shapes.TaskPage, 400))
     def tasks(
         self,
         site: FromSite,
-        cursor: FromQuery[str | None] = None,
-        limit: FromQuery[str | None] = None,
-        task_state: StateParameter = None,
+        cursor: shapes.Cursor = None,
+        limit: shapes.Limit = None,
+        task_state: shapes.StateWord = None,
     ) -> dict[str, Any]:
         """Return tasks, newest first."""
         page = page_of("tasks", 2, cursor, limit)
@@ -252,8 +260,8 @@ class Api(Controller):
         items = [views.task_view(site, row) for row in rows]
         return _list("tasks", items, rows, page.limit, "batch", "segment")
 
-    @get("/tasks/{task:str}", sync_to_thread=True)
-    def task(self, site: FromSite, task: FromPath[str]) -> dict[str, Any]:
+    @get("/tasks/{task:str}", sync_to_thread=True, responses=answers(shapes.TaskDetail, 400, 404))
+    def task(self, site: FromSite, task: shapes.HashId) -> dict[str, Any]:
         """Return one task with its outputs in words and what its devices were paid."""
         row = find_task(site, task)
         payouts = site.store.task_payouts(row["task"])
@@ -264,14 +272,14 @@ class Api(Controller):
             "proof": to_hex(row["proof"]) if row["proof"] else None,
         }
 
-    @get("/tasks/{task:str}/trail")
-    async def task_trail(self, site: FromSite, task: FromPath[str]) -> dict[str, Any]:
+    @get("/tasks/{task:str}/trail", responses=answers(shapes.TaskTrail, 400, 404))
+    async def task_trail(self, site: FromSite, task: shapes.HashId) -> dict[str, Any]:
         """Return the bundle from which a task's result is recomputed."""
         row = find_task(site, task)
         return {"bundle": await with_l1(site, site.bundles.of_task(row["task"]))}
 
-    @get("/regions", sync_to_thread=True)
-    def regions(self, site: FromSite, project: FromQuery[str | None] = None) -> dict[str, Any]:
+    @get("/regions", sync_to_thread=True, responses=answers(shapes.RegionsShape, 400))
+    def regions(self, site: FromSite, project: shapes.ProjectNumber = None) -> dict[str, Any]:
         """Return the proven results per region, and what the project's contract said of them."""
         wanted = (
             number(project, "project") if project is not None else min(site.projects, default=1)
@@ -287,17 +295,21 @@ class Api(Controller):
         ]
         return {"project": wanted, "items": stats.regions(site, wanted), "events": events}
 
-    @get("/map", sync_to_thread=True)
+    @get(
+        "/map",
+        sync_to_thread=True,
+        responses=answers(shapes.MapShape, media_type=shapes.GEOJSON_TYPE),
+    )
     def map(self, site: FromSite) -> Response[dict[str, Any]]:
         """Return the devices whose owners consented to be shown, as GeoJSON."""
         content = site.kept("map", lambda: geojson(site))
-        return Response(content, media_type="application/geo+json")
+        return Response(content, media_type=shapes.GEOJSON_TYPE)
 
-    @get("/events")
+    @get("/events", responses=answers(str, 429, media_type="text/event-stream"))
     async def events(
         self,
         site: FromSite,
-        last_event_id: LastEventId = None,
+        last_event_id: shapes.LastEventId = None,
     ) -> Stream:
         """Stream live events (`text/event-stream`); `Last-Event-ID` gets what was missed."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

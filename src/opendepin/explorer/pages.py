@@ -15,15 +15,14 @@ from opendepin.core.encodings import to_hex
 from opendepin.explorer import stats, trail, views, words
 from opendepin.explorer.api import (
     STATUSES,
-    TASK_STATES,
     FromSite,
-    StateParameter,
     output_rows,
 )
 from opendepin.explorer.cursors import cursor_after, page_of
 from opendepin.explorer.errors import RequestRejected
 from opendepin.explorer.happenings import recent
 from opendepin.explorer.lookup import find_batch, find_device, find_message, find_task, page_named
+from opendepin.explorer.shapes import TASK_STATES, StateWord
 from opendepin.explorer.sheets import ProjectSheet
 from opendepin.explorer.site import Site
 from opendepin.explorer.store import Page, Row
@@ -174,7 +173,7 @@ class Pages(Controller):
         self,
         site: FromSite,
         cursor: FromQuery[str | None] = None,
-        task_state: StateParameter = None,
+        task_state: StateWord = None,
     ) -> Template:
         """All tasks."""
         page = page_of("tasks", 2, cursor, "50")

@@ -18,6 +18,8 @@ TITLES = {
     429: "Too many at once",
     500: "We are broken",
 }
+METHODS = "GET, OPTIONS"
+"""What every path of the API takes."""
 
 
 def status_of(error: Exception) -> tuple[int, str, str]:
@@ -43,6 +45,9 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if request.url.path.startswith("/api/"):
         content = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         media = "application/problem+json"
-        return Response({**content, "code": code}, status_code=status, media_type=media)
+        headers = {"Allow": METHODS} if status == 405 else None
+        return Response(
+            {**content, "code": code}, status_code=status, media_type=media, headers=headers
+        )
     context = {"site": request.app.state.site, "title": title, "detail": detail, "status": status}
     return Template("problem.html", context=context, status_code=status, media_type=MediaType.HTML)

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote
 
@@ -70,9 +70,12 @@ def problem_of(error: DepinError) -> Response:
         extra = dict(error.extra)
         if error.retry_after_s is not None:
             extra["retry_after_s"] = round(error.retry_after_s, 3)
-        return problem(
-            error.status, error.code, TITLES.get(error.status, "Refused"), str(error), **extra
-        )
+        title = TITLES.get(error.status, "Refused")
+        answer = problem(error.status, error.code, title, str(error), **extra)
+        if error.allow:
+            allowed = (b"allow", error.allow.encode())
+            answer = replace(answer, headers=(*answer.headers, allowed))
+        return answer
     if isinstance(error, Rejected):
         return problem(400, error.code, TITLES[400], str(error))
     if isinstance(error, PeerFault):
@@ -253,5 +256,6 @@ class Router:
             raise Problem(404, "not-found", f"nothing is at {path}")
         handler = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
         if handler is None:
-            raise Problem(405, "method", f"{path} takes {', '.join(sorted(methods))}")
+            allowed = ", ".join(sorted(methods))
+            raise Problem(405, "method", f"{path} takes {allowed}", allow=allowed)
         return handler, params

@@ -41,9 +41,12 @@ class Problem(Rejected):
         detail: str,
         *,
         retry_after_s: float | None = None,
+        allow: str = "",
         **extra: object,
     ) -> None:
         super().__init__(detail, code=code)
+        self.allow = allow
+        """Methods that the path takes, for the Allow header of a 405."""
         self.status = status
         self.retry_after_s = retry_after_s
         self.extra = extra

@@ -83,7 +83,7 @@ class GatewayApp:
         size = 0
         try:
             if scope["method"] != "POST":
-                raise Problem(405, "method", "messages are sent by POST")
+                raise Problem(405, "method", "messages are sent by POST", allow="POST")
             lane, many = self.entry(project, header_of(scope, b"content-type"))
             size = self._reserve(many, header_of(scope, b"content-length"))
             if many:
