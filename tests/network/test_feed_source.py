@@ -10,7 +10,7 @@ import pytest
 
 from opendepin.core.encodings import cbor_encode
 from opendepin.core.errors import PeerFault
-from opendepin.network.builders.explorer_sources import FeedSource
+from opendepin.network.sources.feeds import FeedSource
 
 ROWS = [(3, b"third"), (4, b"fourth")]
 BODY = b"".join(cbor_encode(list(row)) for row in ROWS)

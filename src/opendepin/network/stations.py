@@ -15,12 +15,12 @@ from opendepin.core.journey import Admitted, Batched, Proven, Published, Settled
 from opendepin.core.task import TaskState
 from opendepin.dims.gateway.client import GatewayClient
 from opendepin.dims.settlement.client import Book, ContractsOnChain
-from opendepin.explorer.ports import L1Event
 from opendepin.line import Stations
-from opendepin.network.builders.explorer_sources import BodySource, L1Source
 from opendepin.network.errors import HomeRefused
 from opendepin.network.parts import Parts
 from opendepin.network.rooms import GATEWAY
+from opendepin.network.sources.batches import BodySource
+from opendepin.network.sources.layer1 import L1Source, Settlements
 from opendepin.runtime.http import client
 
 CONTRACTS = (
@@ -140,6 +140,10 @@ class AvailabilityStation(_Waiting):
 class ComputeStation(_Waiting):
     """Waits for the proofs of a batch's segments, and reads them from the settling calls."""
 
+    def __init__(self, built: Parts) -> None:
+        super().__init__(built)
+        self._settlements = Settlements(L1Source(built))
+
     async def prove(self, batch: Published) -> list[Proven]:
         """Return the proof of every segment that has a program."""
         found: list[Proven] = []
@@ -159,7 +163,7 @@ class ComputeStation(_Waiting):
             return identifier if state is TaskState.SETTLED else None
 
         identifier = await self.until(settled, f"the proof of batch {batch}, segment {index}")
-        event = await settling_event(self._parts, identifier)
+        event = await self._settlements.of(identifier)
         call = await L1Source(self._parts).settle_call(event.transaction, identifier)
         if call is None:
             raise PeerFault(f"the settling call of task 0x{identifier.hex()} cannot be read")
@@ -170,12 +174,16 @@ class ComputeStation(_Waiting):
 class SettlementStation(_Waiting):
     """Waits for a task's settlement to be final."""
 
+    def __init__(self, built: Parts) -> None:
+        super().__init__(built)
+        self._settlements = Settlements(L1Source(built))
+
     async def settle(self, proven: Proven) -> Settled:
         """Return the task's final result."""
         chain = self._parts.chain
 
         async def final() -> Settled | None:
-            event = await settling_event(self._parts, proven.task_id)
+            event = await self._settlements.of(proven.task_id)
             if event.height > (await chain.finalized()).height:
                 return None
             hashes = (event.args["outputs_hash"], event.args["pay_root"])
@@ -188,19 +196,6 @@ def contracts_of(built: Parts) -> ContractsOnChain:
     """Return the settlement contracts of a network."""
     names = ("Settlement", "BatchInbox", "Programs", "Escrow", "Operators", "Devices")
     return ContractsOnChain(built.chain, Book(*(built.contract(name) for name in names)))
-
-
-async def settling_event(built: Parts, task: bytes) -> L1Event:
-    """Return the event that tells of a task's settlement.
-
-    Raises:
-        PeerFault: there is none.
-    """
-    events = await L1Source(built).events(0, await built.chain.block_number())
-    for event in reversed(events):
-        if event.name == "TaskSettled" and event.args["task"] == task:
-            return event
-    raise PeerFault(f"no event says that task 0x{task.hex()} was settled")
 
 
 def stations(built: Parts) -> Stations:

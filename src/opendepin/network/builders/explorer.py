@@ -15,19 +15,17 @@ from opendepin.explorer.live import Live
 from opendepin.explorer.ports import Sources
 from opendepin.explorer.sheets import NetworkSheet, ProjectSheet
 from opendepin.explorer.site import Site
-from opendepin.network.builders.explorer_sources import (
-    BodySource,
-    FeedSource,
-    L1Source,
-    ProofSource,
-    ServiceSource,
-)
 from opendepin.network.builders.running import run_together
 from opendepin.network.home import Home, read_json, write_json
 from opendepin.network.labels import labels
 from opendepin.network.parts import Parts, parts
 from opendepin.network.projects import ProjectFolder
 from opendepin.network.rooms import GATEWAY
+from opendepin.network.sources.batches import BodySource
+from opendepin.network.sources.feeds import FeedSource
+from opendepin.network.sources.layer1 import L1Source
+from opendepin.network.sources.proofs import ProofSource
+from opendepin.network.sources.statuses import ServiceSource
 from opendepin.runtime.http import serve
 from opendepin.runtime.net import LOOPBACK
 from opendepin.runtime.service import Stop, ready

@@ -17,12 +17,12 @@ from opendepin.dims.sequencer.ledger import Ledger
 from opendepin.dims.sequencer.ports import InboxState, Views
 from opendepin.dims.sequencer.publishing import Publishing
 from opendepin.dims.sequencer.service import Sequencer
-from opendepin.network.builders.explorer_sources import FeedSource
 from opendepin.network.builders.running import run_together
 from opendepin.network.genesis import MAX_IDENTITY_AGE_BLOCKS
 from opendepin.network.home import Home
 from opendepin.network.parts import FieldRoots, Parts, parts
 from opendepin.network.rooms import GATEWAY
+from opendepin.network.sources.feeds import FeedSource
 from opendepin.runtime.http import serve
 from opendepin.runtime.net import LOOPBACK
 from opendepin.runtime.service import Stop, ready

@@ -1,0 +1,1 @@
+"""What a network is read from: one client per kind of source, over `Parts`."""
