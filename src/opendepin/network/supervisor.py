@@ -20,7 +20,7 @@ from opendepin.network.home import Home, write_json
 from opendepin.network.rooms import Service, services
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.disk import Lock
-from opendepin.runtime.http import client
+from opendepin.runtime.http import MAX_STATUS_BYTES, at_most, client
 from opendepin.runtime.net import first_free
 from opendepin.runtime.processes import Supervised
 from opendepin.runtime.service import Stop
@@ -41,7 +41,8 @@ class Supervisor:
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
-        self._log = open_log("supervisor", self.home.log("supervisor"))
+        most = self.settings.network.log_bytes
+        self._log = open_log("supervisor", self.home.log("supervisor"), most)
         self._children: dict[str, Supervised] = {}
         self._since: dict[str, int] = {}
 
@@ -117,7 +118,7 @@ class Supervisor:
 
         async def ready() -> bool:
             try:
-                return (await probe.get(url)).is_success
+                return (await probe.get(url, extensions=at_most(MAX_STATUS_BYTES))).is_success
             except httpx.HTTPError:
                 return False
 
