@@ -16,7 +16,7 @@ from opendepin.network.founding import GATEWAY
 from opendepin.network.home import Home
 from opendepin.network.parts import parts
 from opendepin.runtime.clock import Clock
-from opendepin.runtime.http import client
+from opendepin.runtime.http import client, json_of
 
 POLL_S = 1.0
 SAMPLED = 200
@@ -87,7 +87,7 @@ async def _nothing_lost(home: Home, tally: Tally, found: Checks) -> None:
     async with client(home.addresses()[GATEWAY]) as http:
         for identifier, position in every[::step]:
             answer = await http.get(f"/v1/messages/{to_hex(identifier)}")
-            if not answer.is_success or _position(answer.json()) != position:
+            if not answer.is_success or _position(json_of(answer)) != position:
                 lost += 1
     looked = len(every[::step])
     positions = sorted(tally.acknowledged.values())

@@ -15,6 +15,10 @@ MAX_FRAME_BYTES = MAX_GROUP_MESSAGES * MAX_MESSAGE_BYTES
 """Largest body of a frame."""
 MAX_FEED_GROUPS = 1_024
 """Most groups in one answer of the feed."""
+MAX_FEED_BYTES = 16 << 20
+"""Largest answer of a gateway that a client reads: one read of the stage log and the group after
+it.
+"""
 MAX_FEED_WAIT_MS = 20_000
 """Longest time that a reader of the feed may wait for a new group."""
 CHECKPOINT_MESSAGES = 65_536
