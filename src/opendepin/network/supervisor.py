@@ -21,7 +21,7 @@ from opendepin.network.rooms import Service, services
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.disk import Lock
 from opendepin.runtime.http import MAX_STATUS_BYTES, at_most, client
-from opendepin.runtime.net import first_free
+from opendepin.runtime.net import Ports
 from opendepin.runtime.processes import Supervised
 from opendepin.runtime.service import Stop
 from opendepin.runtime.settings import NetworkSettings
@@ -48,24 +48,17 @@ class Supervisor:
 
     async def run(self, stop: Stop) -> None:
         """Hold the lock, start Layer 1, prepare, start the rest, watch until the stop."""
-        with Lock(self.home.run / "lock"):
+        with Lock(self.home.run / "lock"), Ports() as ports:
             every = services(self.settings)
-            addresses = self._addresses(every)
+            addresses = {
+                service.name: f"http://127.0.0.1:{ports.reserve(service.port)}" for service in every
+            }
             write_json(self.home.addresses_file, addresses)
             self._write_state("starting")
             async with client(read_timeout_s=PROBE_TIMEOUT_S) as probe:
                 await self._run_all(every, addresses, probe, stop)
             self.home.addresses_file.unlink(missing_ok=True)
             self._write_state("stopped")
-
-    def _addresses(self, every: list[Service]) -> dict[str, str]:
-        taken: set[int] = set()
-        found: dict[str, str] = {}
-        for service in every:
-            port = first_free(service.port, taken=frozenset(taken))
-            taken.add(port)
-            found[service.name] = f"http://127.0.0.1:{port}"
-        return found
 
     async def _run_all(
         self,
