@@ -50,6 +50,7 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
         "ordered",
         "money",
         "verify",
+        "in-time",
         "verify-altered",
     }
     assert control.holder(home) is None
