@@ -1,13 +1,24 @@
-"""`depin task list | show`."""
+"""`depin task list | show | retry`."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
 from opendepin.cli.listing import Cursor, Limit, Row, Table, print_one, print_page
-from opendepin.cli.output import HomeOption, JsonOption, command, home_of, short, value_of
+from opendepin.cli.output import (
+    HomeOption,
+    JsonOption,
+    command,
+    home_of,
+    out,
+    print_json,
+    short,
+    value_of,
+)
+from opendepin.network import retelling
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -55,3 +66,20 @@ def show(
 
 def _outputs(task: Row) -> list[Row]:
     return [output for output in task["outputs"] if output["raw"] != "0"]
+
+
+@app.command("retry")
+@command
+def retry(
+    home: HomeOption,
+    task: Annotated[str, typer.Argument(help="Task id, 0x and 64 hex digits.")],
+    json_: JsonOption = False,
+) -> None:
+    """Tell the project's contract a settled result again, after its call failed."""
+    found = asyncio.run(retelling.retell(home_of(home), task))
+    if json_:
+        print_json(found)
+    elif found["callback_ok"]:
+        out.print("the project's contract took the result")
+    else:
+        out.print(f"it failed again; see depin task show {task}", markup=False, soft_wrap=True)
