@@ -28,6 +28,7 @@ from opendepin.core.keys import Key
 from opendepin.core.units import WEI_PER_TOKEN
 from opendepin.runtime import http, telemetry
 from opendepin.runtime.clock import SystemClock
+from opendepin.runtime.posting import Poster
 from opendepin.runtime.service import Stop
 
 QUIET = telemetry.log("test", io.StringIO())
@@ -50,6 +51,7 @@ class Node:
     rpc: Rpc
     client: ChainClient
     http: httpx.AsyncClient
+    posting: Poster
     stop: Stop
     task: asyncio.Task[None]
     helpers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -66,6 +68,7 @@ class Node:
         self.stop.set()
         await self.task
         await self.http.aclose()
+        await self.posting.aclose()
 
     async def send(
         self, key: Key, to: bytes | None, data: bytes = b"", value: int = 0, gas: int = 3_000_000
@@ -123,7 +126,7 @@ class Node:
 
     async def cheat(self, method: str, *parameters: object) -> Any:
         """Call the engine's private port."""
-        return await Rpc(self.engine.rpc_url, self.http, SystemClock()).call(method, *parameters)
+        return await Rpc(self.engine.rpc_url, self.posting, SystemClock()).call(method, *parameters)
 
     async def blocks(self, number: int) -> None:
         """Wait for this many more blocks."""
@@ -144,12 +147,12 @@ async def start_node(home: Path, *, hurry: bool = True, **config: Any) -> Node:
     if hurry:
         config.setdefault("copy_interval_s", 0.2)
     alloc = {key.address: 1_000_000 * WEI_PER_TOKEN for key in (*FUNDED, *CRASHERS)}
-    client = http.client(connections=64)
+    client, posting = http.client(connections=64), Poster(connections=64)
     clock, log = SystemClock(), telemetry.log("l1", io.StringIO())
     engine = AnvilEngine(
-        AnvilConfig(home, chain_id, alloc, roots=(ROOT,), **config), client, clock, log
+        AnvilConfig(home, chain_id, alloc, roots=(ROOT,), **config), posting, clock, log
     )
-    service, stop, ready = EmbeddedL1(engine, client, log, port=port), Stop(), asyncio.Event()
+    service, stop, ready = EmbeddedL1(engine, posting, log, port=port), Stop(), asyncio.Event()
     ports: list[int] = []
 
     def on_ready(taken: int) -> None:
@@ -162,10 +165,11 @@ async def start_node(home: Path, *, hurry: bool = True, **config: Any) -> Node:
     if task.done():
         waiting.cancel()
         await client.aclose()
+        await posting.aclose()
         task.result()
     url = f"http://127.0.0.1:{ports[0]}"
-    rpc = Rpc(url, client, clock)
-    node = Node(service, engine, url, rpc, ChainClient(rpc), client, stop, task)
+    rpc = Rpc(url, posting, clock)
+    node = Node(service, engine, url, rpc, ChainClient(rpc), client, posting, stop, task)
     if hurry:
         node.helpers.append(asyncio.ensure_future(node.hurry()))
     return node

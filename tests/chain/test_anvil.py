@@ -264,7 +264,7 @@ async def test_a_program_that_dies_at_once_is_said_so(node: Node, tmp_path: Path
     program.chmod(0o755)
     config = AnvilConfig(tmp_path / "l1", 1, {}, binary=program)
     with pytest.raises(EngineFailed, match="exit code 3"):
-        await AnvilEngine(config, node.http, SystemClock(), QUIET).start()
+        await AnvilEngine(config, node.posting, SystemClock(), QUIET).start()
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ async def test_limits_hold(node: Node) -> None:
 
 @pytest.mark.serial
 async def test_while_the_engine_is_restored_clients_wait(fresh: Node) -> None:
-    impatient = ChainClient(Rpc(fresh.url, fresh.http, SystemClock(), patience_s=0.0))
+    impatient = ChainClient(Rpc(fresh.url, fresh.posting, SystemClock(), patience_s=0.0))
     height = await impatient.block_number()
     fresh.kill()
     with pytest.raises(NodeAway):
@@ -149,6 +149,6 @@ async def test_while_the_engine_is_restored_clients_wait(fresh: Node) -> None:
 
 
 async def test_a_node_that_is_nowhere_is_said_so(node: Node) -> None:
-    nobody = ChainClient(Rpc("http://127.0.0.1:1", node.http, SystemClock(), patience_s=0.3))
+    nobody = ChainClient(Rpc("http://127.0.0.1:1", node.posting, SystemClock(), patience_s=0.3))
     with pytest.raises(NodeAway):
         await nobody.block_number()

@@ -27,6 +27,7 @@ from opendepin.network.sources.feeds import FeedSource
 from opendepin.runtime import answers
 from opendepin.runtime.clock import SystemClock
 from opendepin.runtime.http import AnswerRefused, at_most, client, json_of, plain_client
+from opendepin.runtime.posting import Poster
 from opendepin.sdk.adapters import http as sdk_http
 from opendepin.sdk.errors import GatewayAway
 from tests.runtime.hostile import ALL, HEAD, hostile, nests_deep
@@ -127,8 +128,10 @@ async def test_every_room_takes_it_for_a_fault_of_its_peer(name: str) -> None:
         for question in asked.values():
             with pytest.raises(PeerFault):
                 await asyncio.wait_for(question, 10)
-        with pytest.raises((NodeAway, NodeFault)):
-            await asyncio.wait_for(Rpc(base, http, clock, patience_s=0.0).call("eth_chainId"), 10)
+        async with Poster(most_bytes=MOST) as posting:
+            rpc = Rpc(base, posting, clock, patience_s=0.0)
+            with pytest.raises((NodeAway, NodeFault)):
+                await asyncio.wait_for(rpc.call("eth_chainId"), 10)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "no head"])

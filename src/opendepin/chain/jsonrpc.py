@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-import httpx
 import msgspec
 
 from opendepin.chain.abi import reason_of
 from opendepin.chain.errors import NodeAway, NodeFault, Reverted, RpcRejected
 from opendepin.core.errors import DepinError
 from opendepin.runtime.clock import Clock
+from opendepin.runtime.http import AnswerRefused
+from opendepin.runtime.posting import Poster
 
 EXECUTION_REVERTED = 3
 """Error number of a revert, with its data."""
@@ -36,9 +37,7 @@ _decoder = msgspec.json.Decoder()
 class Rpc:
     """One node's JSON-RPC."""
 
-    def __init__(
-        self, url: str, http: httpx.AsyncClient, clock: Clock, *, patience_s: float = 20.0
-    ) -> None:
+    def __init__(self, url: str, http: Poster, clock: Clock, *, patience_s: float = 20.0) -> None:
         self.url = url
         self._http = http
         self._clock = clock
@@ -74,18 +73,15 @@ class Rpc:
 
     async def _post(self, body: bytes) -> bytes:
         try:
-            answer = await self._http.post(
-                self.url, content=body, headers={"content-type": "application/json"}
-            )
-        except httpx.HTTPError as error:
-            raise NodeAway(f"the L1 at {self.url} does not answer: {error!r}") from error
-        if answer.status_code == 503:
+            status, answer = await self._http.post(self.url, body)
+        except AnswerRefused as error:
+            raise NodeAway(f"the L1: {error}") from error
+        if status == 503:
             raise NodeAway(f"the L1 at {self.url} is being restored")
-        if answer.status_code != 200:
-            raise NodeFault(
-                f"the L1 at {self.url} answers {answer.status_code}: {answer.text[:200]}"
-            )
-        return answer.content
+        if status != 200:
+            text = answer[:200].decode(errors="replace")
+            raise NodeFault(f"the L1 at {self.url} answers {status}: {text}")
+        return answer
 
     def _read(self, body: bytes, methods: Sequence[str]) -> list[Any]:
         try:

@@ -22,7 +22,7 @@ from opendepin.network.parts import artifact_cache
 from opendepin.runtime import settings as runtime_settings
 from opendepin.runtime.chance import SystemChance
 from opendepin.runtime.clock import SystemClock
-from opendepin.runtime.http import client
+from opendepin.runtime.posting import Poster
 from opendepin.runtime.settings import NetworkSettings
 from opendepin.runtime.telemetry import open_log
 
@@ -74,7 +74,7 @@ async def prepare(home: Home, addresses: dict[str, str]) -> None:
     founding = found(home, settings, SystemChance())
     compiled = await artifacts.ensure(ORDER, artifact_cache())
     clock = SystemClock()
-    async with client() as http:
+    async with Poster() as http:
         chain = ChainClient(Rpc(addresses["l1"], http, clock))
         chosen = parameters(home, settings, sum(founding.alloc.values()))
         genesis = await deploy(chain, home.key(DEPLOYER), compiled, chosen, clock, log)

@@ -34,6 +34,7 @@ from opendepin.runtime import settings as runtime_settings
 from opendepin.runtime.chance import SystemChance
 from opendepin.runtime.clock import SystemClock
 from opendepin.runtime.http import client
+from opendepin.runtime.posting import Poster
 from opendepin.runtime.settings import NetworkSettings
 from opendepin.runtime.telemetry import Counters, open_log
 
@@ -91,10 +92,11 @@ class Parts:
         self.counters = Counters(self.service, labels(self.settings), self.clock)
         self.projects = ProjectFolder(self.home)
         self.http: httpx.AsyncClient = client(connections=32)
-        self.chain = ChainClient(Rpc(self.addresses["l1"], self.http, self.clock))
+        self.posting = Poster(connections=32)
+        self.chain = ChainClient(Rpc(self.addresses["l1"], self.posting, self.clock))
         self.code = ReedSolomon(self.genesis.data_chunks)
         self._engine: Engine | None = None
-        self._closing: list[httpx.AsyncClient] = [self.http]
+        self._closing: list[httpx.AsyncClient | Poster] = [self.http, self.posting]
 
     @property
     def port(self) -> int:

@@ -28,8 +28,8 @@ MOST_BYTES, LONGEST_S = "opendepin.most_bytes", "opendepin.longest_s"
 
 
 class AnswerRefused(PeerFault, httpx.TransportError):
-    """A peer's answer is too long (`answer-size`), takes too long (`answer-time`) or is packed,
-    which was not asked for (`answer-coding`).
+    """A peer's answer is missing (`answer-missing`), too long (`answer-size`), takes too long
+    (`answer-time`) or is packed, which was not asked for (`answer-coding`).
     """
 
     code = "answer-size"

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from opendepin.chain import storage
 from opendepin.chain.adapters.copies import Copies, Copy
 from opendepin.chain.client import ChainClient
@@ -31,6 +29,7 @@ from opendepin.runtime.clock import Clock
 from opendepin.runtime.disk import write_atomic
 from opendepin.runtime.errors import ChildFailed
 from opendepin.runtime.net import LOOPBACK, Ports
+from opendepin.runtime.posting import Poster
 from opendepin.runtime.service import Stop
 
 LABEL = "embedded development L1"
@@ -72,7 +71,7 @@ class AnvilEngine:
     """One anvil under our care; implements `ports.ExecutionEngine`."""
 
     config: AnvilConfig
-    http: httpx.AsyncClient
+    http: Poster
     clock: Clock
     log: Any
     restarts: int = 0

@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-
 from opendepin.chain.adapters.anvil import AnvilEngine
 from opendepin.chain.adapters.proxy import Proxy
 from opendepin.runtime.http import Limits, serve
 from opendepin.runtime.net import LOOPBACK
+from opendepin.runtime.posting import Poster
 from opendepin.runtime.service import Stop
 
 LIMITS = Limits(max_connections=512, read_timeout_s=15.0)
@@ -22,9 +21,7 @@ LIMITS = Limits(max_connections=512, read_timeout_s=15.0)
 class EmbeddedL1:
     """Runs an `AnvilEngine` behind a `Proxy` until the stop."""
 
-    def __init__(
-        self, engine: AnvilEngine, http: httpx.AsyncClient, log: Any, *, port: int = 0
-    ) -> None:
+    def __init__(self, engine: AnvilEngine, http: Poster, log: Any, *, port: int = 0) -> None:
         self.engine = engine
         self._proxy = Proxy(engine, http, log)
         self._port = port

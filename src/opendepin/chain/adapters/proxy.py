@@ -12,13 +12,20 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol, cast
 
-import httpx
-
 from opendepin.chain.errors import NodeAway
 from opendepin.chain.jsonrpc import AWAY
 from opendepin.chain.ports import Final
 from opendepin.core.encodings import to_hex
-from opendepin.runtime.http import Problem, Request, Response, Router, json_response, problem
+from opendepin.runtime.http import (
+    AnswerRefused,
+    Problem,
+    Request,
+    Response,
+    Router,
+    json_response,
+    problem,
+)
+from opendepin.runtime.posting import Poster
 
 MAX_BODY_BYTES = 1 << 20
 MAX_BATCH = 200
@@ -87,7 +94,7 @@ class Inner(Protocol):
 class Proxy:
     """The JSON-RPC handler; `router()` is the ASGI app."""
 
-    def __init__(self, engine: Inner, http: httpx.AsyncClient, log: Any) -> None:
+    def __init__(self, engine: Inner, http: Poster, log: Any) -> None:
         self._engine = engine
         self._http = http
         self._log = log
@@ -148,13 +155,9 @@ class Proxy:
         if not self._engine.serving:
             raise NodeAway("the L1 is being restored")
         try:
-            answer = await self._http.post(
-                self._engine.rpc_url,
-                content=json.dumps(passed).encode(),
-                headers={"content-type": "application/json"},
-            )
-            inner: Any = json.loads(answer.content)
-        except (httpx.HTTPError, ValueError, RecursionError) as error:
+            _, answer = await self._http.post(self._engine.rpc_url, json.dumps(passed).encode())
+            inner: Any = json.loads(answer)
+        except (AnswerRefused, ValueError, RecursionError) as error:
             raise NodeAway(f"the L1 does not answer: {error!r}") from error
         return cast(list[Any], inner) if isinstance(inner, list) else [inner]
 

@@ -13,7 +13,7 @@ from opendepin.network.rooms import LAYER1
 from opendepin.runtime import settings as runtime_settings
 from opendepin.runtime.chance import SystemChance
 from opendepin.runtime.clock import SystemClock
-from opendepin.runtime.http import client
+from opendepin.runtime.posting import Poster
 from opendepin.runtime.service import Stop, ready
 from opendepin.runtime.telemetry import open_log
 
@@ -34,7 +34,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
         finality_depth=settings.network.finality_depth,
     )
     port = int(home.addresses()[service].rpartition(":")[2])
-    async with client(connections=64, most_bytes=MAX_DUMP_BYTES) as http:
+    async with Poster(connections=64, most_bytes=MAX_DUMP_BYTES) as http:
         engine = AnvilEngine(config, http, SystemClock(), log)
         layer1 = EmbeddedL1(engine, http, log, port=port)
         await layer1.run(stop, lambda taken: ready(f"http://127.0.0.1:{taken}"))

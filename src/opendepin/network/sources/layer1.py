@@ -23,7 +23,7 @@ class L1Source:
     def __init__(self, built: Parts) -> None:
         self._parts = built
         self._chain = built.chain
-        self._rpc = Rpc(built.addresses["l1"], built.http, built.clock)
+        self._rpc = Rpc(built.addresses["l1"], built.posting, built.clock)
         self._by_address: dict[bytes, tuple[str, Interface]] = {
             built.genesis.address(name): (name, built.compiled[name].interface)
             for name in built.genesis.contracts
