@@ -36,6 +36,8 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
     assert found["messages"]["settled"] > 0
     assert found["messages"]["refused"] == 0
     assert found["tasks"]["settled"] == len(found["proofs"]) >= 1
+    assert found["tasks"]["assigned"] >= found["tasks"]["proven"] >= found["tasks"]["settled"]
+    assert 0 < found["ready_s"] < found["first_settled_s"] < found["duration_s"] + 10
     assert found["latency_ms"]["receipt"]["p95"]
     assert found["latency_ms"]["settled"]["p95"]
     proof = found["proofs"][0]

@@ -56,6 +56,10 @@ async def run(home: Home, fleet: Fleet, tally: Tally, clock: Clock, drain_s: flo
     """Wait until what was sent is settled, or the time is over, then check."""
     found = Checks()
     await _drain(home, tally, clock, drain_s, found)
+    try:
+        found.tasks = trails.Api(home).every("/tasks")
+    except DepinError as error:
+        found.why["tasks"] = str(error)
     settled = [t for t in found.tasks if t["state"] == "settled"]
     found.note("settled", bool(settled), f"{len(settled)} tasks settled")
     await _nothing_lost(home, tally, found)
@@ -71,7 +75,6 @@ async def _drain(home: Home, tally: Tally, clock: Clock, drain_s: float, found: 
     while True:
         try:
             found.stats = api.get("/stats")
-            found.tasks = api.get("/tasks", limit=500)["items"]
         except DepinError as error:
             found.why["drain"] = str(error)
         proven = found.stats.get("proven", {}).get("value") or 0

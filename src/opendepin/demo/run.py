@@ -16,14 +16,14 @@ from opendepin.demo import checks
 from opendepin.demo.claiming import Claiming
 from opendepin.demo.project import FULL_CAPACITY, NOTICE, prepare_machine, set_up
 from opendepin.demo.replay import Replay, Tally
-from opendepin.demo.report import Report, build_report
+from opendepin.demo.report import Report, Times, build_report
 from opendepin.network.control import POLL_S, holder, state_of
 from opendepin.network.errors import HomeRefused, StartFailed
 from opendepin.network.founding import COLLECTOR
 from opendepin.network.home import Home
 from opendepin.network.registering import registrar
 from opendepin.runtime import settings
-from opendepin.runtime.clock import Clock, SystemClock
+from opendepin.runtime.clock import Clock, SystemClock, began_s
 from opendepin.runtime.processes import Child, spawn
 from opendepin.runtime.service import Stop
 
@@ -93,7 +93,7 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
         StartFailed: the network did not come up.
     """
     clock = SystemClock()
-    began = clock.monotonic()
+    began, entered = began_s(), clock.monotonic()
     local = prepare_home(plan.home).network.local
     await prepare_machine(local, progress, plan.capacity)
     warm = clock.monotonic()
@@ -103,10 +103,12 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
         fleet = await set_up(plan.home, progress, plan.capacity)
         replay = Replay(plan.home, fleet, clock)
         progress(f"ready    {clock.monotonic() - warm:.0f} s after the start; stations report")
+        ready_s = clock.now_ms() / 1_000 - began
         async with registrar(plan.home, COLLECTOR) as office:
             await _replay(plan, replay, Claiming(plan.home, office), watch, stop)
         found = await checks.run(plan.home, fleet, replay.tally, clock, DRAIN_S)
-        return build_report(plan.home, replay.tally, found, clock.monotonic() - began)
+        times = Times(began, ready_s, clock.monotonic() - entered)
+        return build_report(plan.home, replay.tally, found, times)
     finally:
         if child is not None:
             await child.stop(60.0)

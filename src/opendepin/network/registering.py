@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from opendepin.chain.abi import Contract
 from opendepin.chain.errors import NodeFault, Reverted
+from opendepin.chain.events import DeviceRecord
 from opendepin.chain.outbox import Intent, Outbox, Outcome, State
 from opendepin.core.encodings import keccak256
 from opendepin.core.identity import Status
@@ -38,17 +39,6 @@ class ProjectRegistered:
     owner: bytes
     name: str
     metadata_hash: bytes
-
-
-@dataclass(frozen=True)
-class DeviceRecord:
-    """A device as the registry holds it."""
-
-    status: int
-    project: int
-    index: int
-    key: tuple[bytes, ...]
-    since: int
 
 
 @dataclass(frozen=True)

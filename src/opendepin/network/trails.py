@@ -26,6 +26,7 @@ from opendepin.verify.anchor import anchor_of_genesis
 PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
 DEVICE_CHARACTERS, HASH_CHARACTERS = 42, 66
 TIMEOUT_S = 60.0
+PAGE_ROWS = 500
 NO_BLOCK = bytes(32)
 """Hash of a block that this network's L1 does not have: no header hashes to it."""
 
@@ -62,6 +63,17 @@ class Api:
         except (ValueError, KeyError, TypeError):
             code, detail = "explorer", f"the explorer answered {answer.status_code}"
         raise HomeRefused(detail, code=code)
+
+    def every(self, path: str, **parameters: str | int | None) -> list[dict[str, Any]]:
+        """Return the rows of all pages at a path; see `get`."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.get(path, limit=PAGE_ROWS, cursor=cursor, **parameters)
+            found += page["items"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
 
 
 def fetch_bundle(home: Home, identifier: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from opendepin.chain.deploy import ORDER
 from opendepin.explorer.adapters.sqlite import SqliteStore, copy_index
 from opendepin.explorer.app import build_app
 from opendepin.explorer.assets.build import default_folder
@@ -31,19 +32,7 @@ from opendepin.runtime.net import LOOPBACK
 from opendepin.runtime.service import Stop, ready
 from opendepin.verify import layer1
 
-CONTRACTS = (
-    "Burner",
-    "Issuance",
-    "Projects",
-    "Devices",
-    "Operators",
-    "Attesters",
-    "BatchInbox",
-    "Programs",
-    "Escrow",
-    "Settlement",
-    "CleanAirCover",
-)
+CONTRACTS = (*ORDER, "CleanAirCover")
 POLL_S = 0.5
 REBUILD_TRIES = 50
 """Blocks come while two indexes are read: they are compared so often at most."""
