@@ -97,23 +97,23 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
     """Prove in turn with both, and say how long each took."""
     assembled = assemble(CLEAN_AIR.resized(count))
     rows = enumerate(itertools.islice(recorded(), count))
-    readings = [Reading(row.device_index, seq, row.observed_s, row.value) for seq, row in rows]
+    readings = [Reading(row.device_index, seq, row.observed_s, (row.value,)) for seq, row in rows]
     engine = Engine(locate())
     prover = Prover(engine, ROOT / ".build" / "keys", network_is_local=True)
     begun = time.perf_counter()
-    keys = await prover.keys(assembled)
+    keys = await prover.keys(assembled.program)
     found: dict[str, Any] = {"readings": count, "constraints": assembled.program.constraints}
     found["load_and_keys_s"] = time.perf_counter() - begun
     out = integers.outputs(assembled.rule, readings)
     wires = unpack((await witness(engine, assembled, readings)).blobs[0])
-    proof = await prover.prove(assembled, STATEMENT, readings)
+    proof = await prover.prove(assembled.program, STATEMENT, readings)
     ours, theirs, native = [], [], []
     with tempfile.TemporaryDirectory(dir=ROOT / ".build") as name:
         folder = Path(name)
         found["r1cs_write_s"] = await write_files(folder, assembled, wires)
         for _ in range(rounds):
             begun = time.perf_counter()
-            proof = await prover.prove(assembled, STATEMENT, readings)
+            proof = await prover.prove(assembled.program, STATEMENT, readings)
             ours.append(time.perf_counter() - begun)
             native.append(proof.prove_s)
             files = [folder / each for each in ("rule.zkey", "rule.wtns", "proof", "public")]
@@ -126,7 +126,7 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
     if not await holds(engine, keys.vk, proof.raw, proof.public):
         raise SystemExit("our proof does not verify")
     begun = time.perf_counter()
-    await field_root(engine, readings, assembled.rule.depth)
+    await field_root(engine, readings, assembled.program.tree)
     found["field_root_s"] = time.perf_counter() - begun
     await engine.close()
     found |= {"seconds": statistics.median(ours), "runs_s": ours, "prove_s": native,

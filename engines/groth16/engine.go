@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	version = "opendepin-groth16 1, gnark v0.14.0"
+	version = "opendepin-groth16 2, gnark v0.14.0"
 	// A circuit of 256 readings with its key takes about 400 MB.
 	maxLoaded = 2
 )
@@ -66,6 +66,8 @@ func (e *engine) answer(req request) (head reply, blobs [][]byte, err error) {
 		return e.setup(req)
 	case "prove":
 		return e.prove(req)
+	case "outputs":
+		return e.outputs(req)
 	case "witness":
 		return e.witnessOnly(req)
 	case "check":
@@ -175,6 +177,30 @@ func (e *engine) prove(req request) (reply, [][]byte, error) {
 	return times, [][]byte{encodeProof(proof), encodeElements(wires[1:c.sys.GetNbPublicVariables()])}, nil
 }
 
+// outputs runs the blocks that the program's outputs hang on, with no keys needed.
+func (e *engine) outputs(req request) (reply, [][]byte, error) {
+	c, err := e.need(req.Circuit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.prog == nil || len(req.blobs) != 1 {
+		return nil, nil, errors.New("outputs takes a program and one blob of inputs")
+	}
+	given, err := decodeElements(req.blobs[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	wires, err := c.prog.run(given, nil, c.prog.needed)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := make(fr.Vector, len(c.prog.Outputs))
+	for i, w := range c.prog.Outputs {
+		found[i] = wires[w]
+	}
+	return reply{}, [][]byte{encodeElements(found)}, nil
+}
+
 func (e *engine) witnessOnly(req request) (reply, [][]byte, error) {
 	c, err := e.need(req.Circuit)
 	if err != nil {
@@ -224,16 +250,19 @@ func verify(req request) (reply, [][]byte, error) {
 	return reply{"ok": true}, nil, nil
 }
 
-// fieldRoot hashes readings of four little-endian u64 lanes into the field root of a tree of the given depth.
+// fieldRoot hashes the words of `count` readings into the field root of a 4-ary tree of the given depth.
 func (e *engine) fieldRoot(req request) (reply, [][]byte, error) {
-	if len(req.blobs) != 1 || len(req.blobs[0])%(8*lanes) != 0 || req.Depth < 0 || req.Depth > maxDepth {
-		return nil, nil, errors.New("field_root takes whole readings and a depth")
+	if len(req.blobs) != 1 || req.Depth < 0 || req.Depth > maxDepth || req.Count < 0 {
+		return nil, nil, errors.New("field_root takes words, a depth and a count")
 	}
-	count := len(req.blobs[0]) / (8 * lanes)
-	if count > 1<<req.Depth {
-		return nil, nil, fmt.Errorf("%d readings do not fit a tree of depth %d", count, req.Depth)
+	words, err := decodeElements(req.blobs[0])
+	if err != nil {
+		return nil, nil, err
 	}
-	root := fieldRoot(e.hash(3), e.hash(5), req.blobs[0], req.Depth)
+	if len(words) > 1<<(2*req.Depth) {
+		return nil, nil, fmt.Errorf("%d words do not fit a tree of depth %d", len(words), req.Depth)
+	}
+	root := fieldRoot(e.hash(3), e.hash(5), words, req.Depth, req.Count)
 	return reply{}, [][]byte{encodeElements(fr.Vector{root})}, nil
 }
 

@@ -15,13 +15,11 @@ from opendepin.chain.deploy import ORDER
 from opendepin.contracts.sources import artifact_of
 from opendepin.core.encodings import to_hex
 from opendepin.core.keys import Key
-from opendepin.core.limits import MAX_OBSERVED_S
 from opendepin.core.manifest import Manifest
 from opendepin.core.manifest_form import ManifestForm
-from opendepin.core.schema import OBSERVED, Field, Schema
 from opendepin.core.statement import program_id
 from opendepin.core.units import wei
-from opendepin.demo.clean_air import CLEAN_AIR, FIGURES, LIMIT
+from opendepin.demo.clean_air import CLEAN_AIR, FIGURES, LIMIT, SCHEMA
 from opendepin.demo.stations import LANDS, STATIONS
 from opendepin.network.errors import StartFailed
 from opendepin.network.founding import FAUCET
@@ -31,12 +29,13 @@ from opendepin.network.projects import (
     OutputForm,
     PlaceForm,
     ProjectFile,
+    write_program,
     write_project,
 )
 from opendepin.network.registering import Registrar, Registration, metadata_hash, registrar
 from opendepin.proofs.workplace import Workplace
+from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.kind import ZkKind, open_zk
-from opendepin.proofs.zk.rule import MAX_VALUE
 from opendepin.proofs.zk.verifier import verifier
 from opendepin.runtime import settings as runtime_settings
 from opendepin.runtime.chance import SystemChance
@@ -64,17 +63,12 @@ FIGURE_NAMES = {"min": "minimum", "max": "maximum"}
 
 def manifest(capacity: int) -> Manifest:
     """Return the project's manifest for a circuit capacity."""
-    fields = (
-        Field(OBSERVED, "observed_s", 0, MAX_OBSERVED_S, "s"),
-        Field(VALUE_FIELD, "pm10", 0, MAX_VALUE, UNIT, SCALE),
-    )
     return Manifest(
         name="clean-air",
         version="1",
-        schema=Schema(fields),
+        schema=SCHEMA,
         compute=COMPUTE,
         capacity=capacity,
-        value_field=VALUE_FIELD,
         pay_offset=len(LANDS) * len(FIGURES),
         pay_count=len(STATIONS),
     )
@@ -109,7 +103,7 @@ async def prepare_machine(local: bool, progress: Callable[[str], None], capacity
     place = Workplace(keys_folder(), local)
     if not any(keys_folder().glob("*.pk")):
         progress(f"making development keys for {capacity} readings: once, up to a minute")
-    kind = await open_zk(COMPUTE, capacity, place)
+    kind = await open_zk(assemble(CLEAN_AIR.resized(capacity)).program.text, place)
     await kind.close()
 
 
@@ -129,9 +123,11 @@ async def set_up(home: Home, progress: Callable[[str], None], capacity: int) -> 
         EngineFault: keys could not be made.
     """
     local = runtime_settings.load(home.settings).network.local
-    kind = await open_zk(COMPUTE, capacity, Workplace(keys_folder(), local))
+    text = assemble(CLEAN_AIR.resized(capacity)).program.text
+    write_program(home, text)
+    kind = await open_zk(text, Workplace(keys_folder(), local))
     try:
-        progress(f"circuit  {kind.assembled.circuit.constraints:,} constraints, keys ready")
+        progress(f"circuit  {kind.opened.constraints:,} constraints, keys ready")
         async with registrar(home, FAUCET) as office:
             return await _register(home, office, kind, progress, capacity)
     finally:
@@ -161,7 +157,7 @@ async def _register(
 
 
 async def _verifier(home: Home, office: Registrar, kind: ZkKind) -> bytes:
-    made = verifier(kind.keys, kind.assembled.maxima)
+    made = verifier(kind.keys, kind.opened.maxima)
     path = home.room("contracts") / f"verifier_{kind.program.hex()[:16]}.vy"
     path.write_text(made.source, encoding="utf-8")
     compiled = await artifacts.ensure([str(path)], artifact_cache())
@@ -228,8 +224,9 @@ def _file(
         program_id=to_hex(program_id(chosen.hash(), circuit, vk.hash)),
         verifier=to_hex(verifying),
         callback=to_hex(cover),
-        constraints=kind.assembled.circuit.constraints,
+        constraints=kind.opened.constraints,
         unit_rate_wei=str(office.unit_rate),
+        value_field=VALUE_FIELD,
         value_name="PM10, daily mean",
         value_unit=UNIT,
         value_scale=SCALE,

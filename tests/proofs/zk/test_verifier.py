@@ -32,9 +32,9 @@ pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="session")]
 
 ASSEMBLED = assemble(CLEAN_AIR.resized(4))
 READINGS = [
-    Reading(0, 1, 1_038_700_800, 61_125),
-    Reading(69, 9, 1_038_787_200, 4_000),
-    Reading(33, 2, 1_038_787_200, 50_001),
+    Reading(0, 1, 1_038_700_800, (61_125,)),
+    Reading(69, 9, 1_038_787_200, (4_000,)),
+    Reading(33, 2, 1_038_787_200, (50_001,)),
 ]
 STATEMENT = (1 << 247) + 0xABCDEF
 OUTPUTS = outputs(ASSEMBLED.rule, READINGS)
@@ -64,8 +64,8 @@ def words_of(proof: bytes) -> list[int]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(prover: Prover) -> Site:
-    keys = await prover.keys(ASSEMBLED)
-    proof = await prover.prove(ASSEMBLED, STATEMENT, READINGS)
+    keys = await prover.keys(ASSEMBLED.program)
+    proof = await prover.prove(ASSEMBLED.program, STATEMENT, READINGS)
     return Site(keys, proof.raw, proof.public)
 
 
