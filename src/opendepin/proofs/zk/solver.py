@@ -36,7 +36,7 @@ def solve(circuit: Circuit, given: Sequence[int], public: Mapping[str, int]) -> 
     wires[circuit.given.start : circuit.given.stop] = [value % FIELD_MODULUS for value in given]
     for block in circuit.blocks:
         for instance in range(len(block.inputs)):
-            _run(block, instance, wires)
+            run_instance(block, instance, wires)
     for target, source in circuit.copies:
         wires[target] = wires[source]
     return wires
@@ -55,7 +55,8 @@ def violation(circuit: Circuit, wires: Sequence[int]) -> Violation | None:
     return None
 
 
-def _run(block: Block, instance: int, wires: list[int]) -> None:
+def run_instance(block: Block, instance: int, wires: list[int]) -> None:
+    """Compute one instance's own wires from those it takes."""
     component = block.template
     registers = [0] * component.registers
     registers[0] = 1
