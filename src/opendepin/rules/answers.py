@@ -41,6 +41,8 @@ class OutputInfo:
     scale: int
     """The output is its value × 10**scale."""
     maximum: int
+    fold: str
+    """`sum`, `largest` or `smallest`: how it comes from all readings."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,26 @@ class Description:
             return msgspec.json.decode(text, type=cls)
         except msgspec.MsgspecError as error:
             raise Rejected(f"no description of outputs: {error}", code="rule-description") from None
+
+    def merged(self, results: Sequence[Sequence[int]]) -> tuple[int, ...]:
+        """Return the outputs over all readings of several segments, each with its outputs.
+
+        A smallest or largest output counts where its figure counts anything at all.
+        """
+        counts = {
+            output: count
+            for figure in self.figures
+            for role in ("smallest", "largest")
+            for output, count in zip(
+                figure.outputs.get(role, ()), figure.outputs.get("count", ()), strict=False
+            )
+        }
+        found: list[int] = []
+        for at, info in enumerate(self.outputs):
+            there = [each[at] for each in results if at not in counts or each[counts[at]]]
+            fold = {"sum": sum, "largest": max, "smallest": min}[info.fold]
+            found.append(fold(there) if there else 0)
+        return tuple(found)
 
     def answers(self, outputs: Sequence[int]) -> list[Answer]:
         """Return what these outputs say.

@@ -7,7 +7,7 @@ circuit, the outputs over any readings on integers, and the description that say
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from opendepin.core.journey import Reading as Decoded
@@ -103,14 +103,11 @@ def build(
         return laid.outputs
 
     rule = Rule(name, schema, capacity, run)
-    maxima = [
-        column.maximum * (capacity if column.fold is zk.Fold.SUM else 1)
-        for column in traced(rule).columns
-    ]
+    traced(rule)
     found = infos[0]
     outs = tuple(
-        OutputInfo(info.name, info.unit, info.scale, maximum)
-        for info, maximum in zip(found.infos, maxima, strict=True)
+        replace(info, maximum=info.maximum * (capacity if info.fold == zk.Fold.SUM.value else 1))
+        for info in found.infos
     )
     return Built(rule, Description(outs, found.figures))
 
@@ -141,8 +138,7 @@ def lay_out(result: object) -> Laid:
                 if id(part) not in numbers:
                     numbers[id(part)] = len(parts)
                     parts.append(part)
-                    infos.append(OutputInfo(_output_name(str(name), checked, part), part.unit,
-                                            part.scale, 0))  # fmt: skip
+                    infos.append(_output_info(str(name), checked, part))
             placed[role] = tuple(numbers[id(part)] for part in some)
         figures.append(_info(str(name), checked, placed))
     if len(parts) > MAX_OUTPUTS:
@@ -164,10 +160,12 @@ def _named(name: object, figure: object) -> Figure:
     return figure
 
 
-def _output_name(name: str, figure: Figure, part: Part) -> str:
+def _output_info(name: str, figure: Figure, part: Part) -> OutputInfo:
+    """Describe an output; its maximum is that of one reading."""
     alone = len(figure.parts) == 1 or part.role == figure.kind
     ends = [part.label] if alone else [part.label, part.role]
-    return ".".join([name, *(end for end in ends if end)])
+    full = ".".join([name, *(end for end in ends if end)])
+    return OutputInfo(full, part.unit, part.scale, part.output.maximum, part.output.fold.value)
 
 
 def _info(name: str, figure: Figure, placed: dict[str, tuple[int, ...]]) -> FigureInfo:

@@ -18,7 +18,7 @@ from opendepin.core.schema import Schema
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.zk.assembly import Assembled, assemble
 from opendepin.proofs.zk.circuit import Circuit
-from opendepin.proofs.zk.solver import run_instance, solve
+from opendepin.proofs.zk.solver import follow, solve
 from opendepin.proofs.zk.trace import Combination
 from opendepin.rules.building import Built
 from opendepin.rules.errors import NotProven
@@ -198,8 +198,8 @@ def _small(built: Built) -> Assembled:
 def _forged(built: Built, small: Assembled, rows: Rows, honest: Sequence[int]) -> list[Forgery]:
     circuit = small.circuit
     last = next(block for block in circuit.blocks if block.template.name == "evaluation")
-    follow = [*range(last.base, last.base + last.template.wires)]
-    follow += [target for target, _ in circuit.copies]
+    moved = [*range(last.base, last.base + last.template.wires)]
+    moved += [target for target, _ in circuit.copies]
     found: list[Forgery] = []
     numbers = zip(built.description.outputs, small.program.outputs, small.maxima, strict=True)
     for info, wire, maximum in numbers:
@@ -207,10 +207,8 @@ def _forged(built: Built, small: Assembled, rows: Rows, honest: Sequence[int]) -
         for forged in sorted({value + 1, max(value - 1, 0), 0, maximum} - {value}):
             wires = list(honest)
             wires[wire] = forged
-            run_instance(last, 0, wires)
-            for target, source in circuit.copies:
-                wires[target] = wires[source]
-            found.append(Forgery(info.name, value, forged, rows.broken(wires, (wire, *follow))))
+            follow(circuit, wires, "evaluation")
+            found.append(Forgery(info.name, value, forged, rows.broken(wires, (wire, *moved))))
     return found
 
 

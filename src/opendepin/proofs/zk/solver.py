@@ -36,10 +36,22 @@ def solve(circuit: Circuit, given: Sequence[int], public: Mapping[str, int]) -> 
     wires[circuit.given.start : circuit.given.stop] = [value % FIELD_MODULUS for value in given]
     for block in circuit.blocks:
         for instance in range(len(block.inputs)):
-            run_instance(block, instance, wires)
+            _run(block, instance, wires)
     for target, source in circuit.copies:
         wires[target] = wires[source]
     return wires
+
+
+def follow(circuit: Circuit, wires: list[int], template: str) -> None:
+    """Compute the blocks of one template anew from changed wires, and the public inputs that are
+    tied to them.
+    """
+    for block in circuit.blocks:
+        if block.template.name == template:
+            for instance in range(len(block.inputs)):
+                _run(block, instance, wires)
+    for target, source in circuit.copies:
+        wires[target] = wires[source]
 
 
 def violation(circuit: Circuit, wires: Sequence[int]) -> Violation | None:
@@ -55,8 +67,7 @@ def violation(circuit: Circuit, wires: Sequence[int]) -> Violation | None:
     return None
 
 
-def run_instance(block: Block, instance: int, wires: list[int]) -> None:
-    """Compute one instance's own wires from those it takes."""
+def _run(block: Block, instance: int, wires: list[int]) -> None:
     component = block.template
     registers = [0] * component.registers
     registers[0] = 1
