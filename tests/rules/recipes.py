@@ -95,9 +95,7 @@ LEAVES = st.one_of(
 )
 NUMBERS = st.recursive(LEAVES, _numbers, max_leaves=4)
 CONDITIONS = _conditions(NUMBERS)
-BY = st.sampled_from(
-    [None, "state", "region", "device", "hour", "window", "bin", "state.region"]
-)
+BY = st.sampled_from([None, "state", "region", "device", "hour", "window", "bin", "state.region"])
 VALUES = st.one_of(NUMBERS, st.just(("pack",)))
 KINDS = st.sampled_from(["count", "total", "mean", "variance", "smallest", "largest"])
 FIGURES = st.tuples(KINDS, VALUES, st.none() | CONDITIONS | st.just(("pack<",)), BY)

@@ -167,7 +167,8 @@ class Number(Value):
             "value // constant (whole parts, rounded down), or multiply by a Decimal",
         )
 
-    __rtruediv__ = __truediv__
+    def __rtruediv__(self, other: object) -> NoReturn:
+        self.__truediv__(self)
 
     def __floordiv__(self, other: object) -> Number:
         return self._divided(other, "//")[0]

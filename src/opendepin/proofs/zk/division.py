@@ -23,8 +23,8 @@ def divided(
 ) -> tuple[Sequence[Linear], Sequence[Linear]]:
     """Return the bits of quotient and remainder; the value must lie in 0..most, most >= divisor.
 
-    q + 3/2 · r + 1 rows for a quotient of q bits and a remainder of r, q + r + 1 if the divisor is
-    a power of two.
+    At most q + 2 · r + 1 rows for a quotient of q bits and a remainder of r, q + r + 1 if the
+    divisor is a power of two.
     """
     width = most.bit_length()
     if not 1 < divisor <= most or width > MAX_DIVIDEND_BITS:
