@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from opendepin.core.layout import Layout
 from opendepin.core.limits import MAX_OUTPUTS
 from opendepin.proofs.errors import RuleBroken
-from opendepin.proofs.zk import gadgets
+from opendepin.proofs.zk import division, gadgets
 from opendepin.proofs.zk.language import Fold, Output
 from opendepin.proofs.zk.linear import ONE, Linear
 from opendepin.proofs.zk.machine import Handle
@@ -76,6 +76,16 @@ class ConstraintMachine:
             return Linear.of(self.product(places[at], places[at + 1]))
 
         return gadgets.below(self.trace, places, bound, both)
+
+    def divided(self, value: Handle, most: int, divisor: int) -> tuple[Handle, Handle]:
+        """Return quotient, rounded down, and remainder; free if only bits need regrouping."""
+        expression = Linear.of(value)
+        places = self._bits.get((most.bit_length(), _key(expression)))
+        cut = divisor.bit_length() - 1
+        if places is not None and divisor == 1 << cut:
+            return self.lane(places[cut:]), self.lane(places[:cut])
+        quotient, remainder = division.divided(self.trace, expression, most, divisor)
+        return self.lane(quotient), self.lane(remainder)
 
     def is_zero(self, value: Handle) -> Handle:
         """Return 1 if value is 0 else 0."""
@@ -143,13 +153,13 @@ class TracedRule:
     columns: tuple[Column, ...]
 
 
-def traced(rule: Rule) -> TracedRule:
-    """Trace a rule for one reading.
+def traced(rule: Rule, trace: Trace | None = None) -> TracedRule:
+    """Trace a rule for one reading, on a trace of the caller's if it wants to look on.
 
     Raises:
         RuleBroken: no output, or more than `MAX_OUTPUTS`.
     """
-    trace = Trace(f"rule {rule.name}")
+    trace = Trace(f"rule {rule.name}") if trace is None else trace
     machine = ConstraintMachine(trace)
     present = gadgets.boolean(trace, trace.input())
     lanes = _lanes(machine, rule.layout, present)

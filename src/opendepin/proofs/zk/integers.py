@@ -44,6 +44,10 @@ class IntegerMachine:
         """Return 1 if value < bound else 0."""
         return int(_integer(value) < bound)
 
+    def divided(self, value: Handle, most: int, divisor: int) -> tuple[Handle, Handle]:
+        """Return quotient, rounded down, and remainder."""
+        return divmod(_integer(value), divisor)
+
     def is_zero(self, value: Handle) -> Handle:
         """Return 1 if value is 0 else 0."""
         return int(_integer(value) == 0)

@@ -33,6 +33,10 @@ class Machine(Protocol):
         """Return 1 if value < bound else 0; value is ranged to `bits`, bound in 1..2**bits-1."""
         ...
 
+    def divided(self, value: Handle, most: int, divisor: int) -> tuple[Handle, Handle]:
+        """Return quotient, rounded down, and remainder; value in 0..most, divisor in 2..most."""
+        ...
+
     def is_zero(self, value: Handle) -> Handle:
         """Return 1 if value is 0 else 0."""
         ...

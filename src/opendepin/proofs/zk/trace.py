@@ -138,6 +138,15 @@ class Trace:
         self._step(Op.BITS, wires[0], value.recipe, width=width)
         return [Linear({wire: 1}) for wire in wires]
 
+    def temporary_bits(self, value: Linear, width: int) -> list[Linear]:
+        """Compute the lowest bits on the tape alone, for advice to be made of: no wire, no
+        constraint; not to be used in a constraint.
+        """
+        first = self._temporaries
+        self._temporaries += width
+        self._step(Op.BITS, _TEMPORARY + first, value.recipe, width=width)
+        return [Linear({}, {_TEMPORARY + first + at: 1}) for at in range(width)]
+
     def advise_inverse(self, value: Linear) -> Linear:
         """Make a wire with 1/value (0 for 0) and NO constraint: the gadget must constrain it."""
         wire = self._wire()
