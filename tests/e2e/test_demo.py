@@ -24,8 +24,8 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
     plan = ("--for", "20s", "--capacity", "16", "--day", "4", "--report", str(report))
     with ThreadPoolExecutor(1) as beside:
         running = beside.submit(depin, "demo", "--home", str(home.root), *plan)
-        devices = home.root / "devices"
-        until(lambda: running.done() or list(devices.glob("station-*")), 240, "stations to report")
+        reporting = home.root / "stations"
+        until(lambda: running.done() or list(reporting.glob("*")), 240, "stations to report")
         made = depin("device", "new", "balcony", "--home", str(home.root))
         done = running.result()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -50,6 +50,7 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
         "ordered",
         "money",
         "verify",
+        "in-time",
         "verify-altered",
     }
     assert control.holder(home) is None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from opendepin.network.home import Home
+from opendepin.verify.steps import STEPS
 from tests.e2e.networks import Network, depin, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -35,7 +36,7 @@ def test_a_trail_verifies_down_to_layer_1(network: Network, message: str) -> Non
     assert found["ok"]
     assert found["complete"]
     assert {step["outcome"] for step in found["steps"]} == {"holds"}
-    assert len(found["steps"]) == 21
+    assert len(found["steps"]) == len(STEPS)
     said = network.depin("verify", message).stdout
     assert "every step holds" in said
     assert "development" in said

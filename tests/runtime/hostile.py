@@ -1,158 +1,115 @@
-"""What hostile projects try: a name, the source of `attack(argument)`, and what it is called."""
+"""A server that answers anything: bytes on a socket, as a hostile peer sends them."""
 
 from __future__ import annotations
 
-BY_SYSCALL = """
-import gc, types
-def libc():
-    for each in gc.get_objects():
-        if isinstance(each, types.ModuleType) and each.__name__ == "ctypes":
-            return each.CDLL(None, use_errno=True), each
-"""
-"""Finds the ctypes module that the child itself had loaded."""
+import asyncio
+import contextlib
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
-ATTEMPTS: dict[str, tuple[str, str]] = {
-    "endless loop": ("def attack(_):\n    while True: pass", "cpu"),
-    "sleep": ("import time\ndef attack(_): time.sleep(3600)", "time"),
-    "4 GB": ("def attack(_): return len(bytearray(4 << 30))", "memory"),
-    "many small": (
-        "def attack(_):\n    held = []\n    while True: held.append([0] * 100_000)",
-        "memory",
-    ),
-    "fork bomb": ("import os\ndef attack(_):\n    while True: os.fork()", "process"),
-    "subprocess": (
-        "import subprocess\ndef attack(_): subprocess.run(['/bin/true'])",
-        "process",
-    ),
-    "shell": (
-        "import os\ndef attack(_):\n    if os.system('true'): raise OSError('no shell')",
-        "process",
-    ),
-    "thread": (
-        "import threading\ndef attack(_): threading.Thread(target=print).start()",
-        "process",
-    ),
-    "spawn": (
-        "import os, sys\ndef attack(_): os.posix_spawn(sys.executable, ['x'], {})",
-        "process",
-    ),
-    "exec": ("import os\ndef attack(_): os.execv('/bin/sh', ['sh'])", "process"),
-    "passwd": ("def attack(_): return open('/etc/passwd').read()", "read"),
-    "the home": (
-        "import os\ndef attack(home): return os.listdir(home)",
-        "read",
-    ),
-    "a key": ("def attack(home): return open(home + '/secret.key').read()", "read"),
-    "dot dot": ("def attack(_): return open('../secret.key').read()", "read"),
-    "process files": ("def attack(_): return open('/proc/1/environ').read()", "read"),
-    "raw disk": ("def attack(_): return open('/dev/vda', 'rb').read(1)", "read"),
-    "write home": ("def attack(home): open(home + '/planted', 'w').write('x')", "write"),
-    "write project": ("def attack(_): open('planted', 'w').write('x')", "write"),
-    "write tmp": ("def attack(_): open('/tmp/depin-planted', 'w').write('x')", "write"),
-    "remove": ("import os\ndef attack(home): os.remove(home + '/secret.key')", "write"),
-    "chmod": ("import os\ndef attack(home): os.chmod(home + '/secret.key', 0o777)", "write"),
-    "times": ("import os\ndef attack(home): os.utime(home + '/secret.key', (0, 0))", "write"),
-    "tcp": (
-        "import socket\ndef attack(port): socket.create_connection(('127.0.0.1', port), 1)",
-        "network",
-    ),
-    "listen": (
-        "import socket\ndef attack(_): socket.socket().bind(('127.0.0.1', 0))",
-        "network",
-    ),
-    "udp": (
-        (
-            "import socket\n"
-            "def attack(_): socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 9))"
-        ),
-        "network",
-    ),
-    "unix socket": (
-        "import socket\ndef attack(_): socket.socket(socket.AF_UNIX).connect('\\0x')",
-        "network",
-    ),
-    "ctypes": ("import ctypes\ndef attack(_): return ctypes.CDLL(None).getpid()", "ctypes"),
-    "signal to the parent": (
-        "import os, signal\ndef attack(_): os.kill(os.getppid(), signal.SIGKILL)",
-        "signal",
-    ),
-    "signal to all": ("import os\ndef attack(_): os.kill(-1, 9)", "signal"),
-    "huge print": ("def attack(_):\n    while True: print('x' * 10_000)", "printed"),
-    "huge answer": ("def attack(_): return 'x' * (3 << 20)", "result"),
-    "symlink in the project": ("def attack(_): return open('link').read()", "read"),
-    "symlink of its own": (
-        (
-            "import os\n"
-            "def attack(_):\n"
-            "    os.symlink('/etc/passwd', os.environ['HOME'] + '/l')\n"
-            "    return open(os.environ['HOME'] + '/l').read()"
-        ),
-        "write",
-    ),
-    "hard link": (
-        "import os\ndef attack(home): os.link(home + '/secret.key', os.environ['HOME'] + '/l')",
-        "write",
-    ),
-    "bomb in memory": (
-        (
-            "import zlib\n"
-            "def attack(_):\n"
-            "    packed = zlib.compress(bytes(16 << 20))\n"
-            "    held = []\n"
-            "    while True: held.append(zlib.decompress(packed))"
-        ),
-        "memory",
-    ),
-    "end itself": ("import os\ndef attack(_): os._exit(0)", "crash"),
-    "raise limits": (
-        (
-            "import resource\n"
-            "def attack(_): resource.setrlimit(resource.RLIMIT_AS, (1 << 40, 1 << 40))"
-        ),
-        "system",
-    ),
-    "caught": (
-        (
-            "def attack(_):\n"
-            "    try: open('/etc/passwd')\n"
-            "    except OSError: pass\n"
-            "    return 'innocent'"
-        ),
-        "read",
-    ),
+Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+PIECE = b"[" + b" " * 65_535
+
+
+@asynccontextmanager
+async def hostile(behave: Behaviour) -> AsyncIterator[str]:
+    """Serve one behaviour to whoever comes; yield the base address."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        with contextlib.suppress(ConnectionError, EOFError, asyncio.CancelledError):
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            if b"content-length:" in head:
+                await reader.readexactly(int(head.split(b"content-length:")[1].split()[0]))
+            await behave(writer)
+            await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            writer.close()
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await server.wait_closed()
+
+
+async def sends_too_much(writer: asyncio.StreamWriter) -> None:
+    """Stream pieces without end, as fast as they are taken."""
+    writer.write(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"%x\r\n%s\r\n" % (len(PIECE), PIECE))
+        await writer.drain()
+
+
+async def never_ends(writer: asyncio.StreamWriter) -> None:
+    """Drip one byte after another: no read ever times out."""
+    writer.write(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"1\r\n \r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def declares_too_much(writer: asyncio.StreamWriter) -> None:
+    """Announce a terabyte, send nothing."""
+    writer.write(HEAD + b"content-length: 1000000000000\r\n\r\n")
+    await writer.drain()
+    await asyncio.sleep(60)
+
+
+async def declares_more_than_it_sends(writer: asyncio.StreamWriter) -> None:
+    writer.write(HEAD + b"content-length: 100\r\n\r\n{}")
+
+
+async def declares_nonsense(writer: asyncio.StreamWriter) -> None:
+    writer.write(HEAD + b"content-length: -5\r\n\r\n{}")
+
+
+async def declares_twice(writer: asyncio.StreamWriter) -> None:
+    writer.write(HEAD + b"content-length: 2\r\ncontent-length: 200\r\n\r\n{}")
+
+
+BOMB = gzip.compress(bytes(64 << 20), 9)
+
+
+async def sends_a_bomb(writer: asyncio.StreamWriter) -> None:
+    """64 kB that unpack to 64 MiB."""
+    writer.write(HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(BOMB) + BOMB)
+
+
+async def nests_deep(writer: asyncio.StreamWriter) -> None:
+    body = b"[" * 200_000
+    writer.write(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+
+
+async def never_answers(writer: asyncio.StreamWriter) -> None:
+    """Drip a head that does not end."""
+    writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+    while True:
+        writer.write(b"a")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+ALL: dict[str, tuple[Behaviour, str | None]] = {
+    "too much": (sends_too_much, "answer-size"),
+    "no end": (never_ends, "answer-time"),
+    "no head": (never_answers, "answer-time"),
+    "a declared terabyte": (declares_too_much, "answer-size"),
+    "less than declared": (declares_more_than_it_sends, None),
+    "a nonsense length": (declares_nonsense, None),
+    "two lengths": (declares_twice, None),
+    "a gzip bomb": (sends_a_bomb, "answer-coding"),
 }
-"""Name → source, kind it is stopped as."""
-
-BY_KERNEL_ALONE = {
-    "fork": "return call('fork')",
-    "socket": "return call('socket', 2, 1, 0)",
-    "passwd": "return call('open', b'/etc/passwd', 0)",
-    "key": "return call('open', home.encode() + b'/secret.key', 0)",
-    "kill": "return call('kill', -1, 9)",
-    "parent death": "return call('prctl', 1, 0)",
-    "execve": "return call('execve', b'/bin/sh', None, None)",
-    "ptrace": "return call('ptrace', 0, 0, 0, 0)",
-    "unshare": "return call('unshare', 0x10000000)",
-    "mount": "return call('mount', b'none', b'/', b'tmpfs', 0, None)",
-    "chroot": "return call('chroot', b'/')",
-    "umount": "return call('umount2', b'/', 2)",
-    "memfd": "return call('memfd_create', b'x', 0)",
-    "create": "return call('open', b'planted', 0o102, 0o600)",
-    "truncate": "return call('truncate', home.encode() + b'/secret.key', 0)",
-    "chmod": "return call('chmod', home.encode() + b'/secret.key', 0o777)",
-    "setuid": "return call('setresuid', 0, 0, 0)",
-    "limits": "return call('setrlimit', 7, None)",
-}
-"""Attempt → body of a function that goes past the interpreter; each must give -1."""
-
-CALLS = (
-    BY_SYSCALL
-    + """
-def attack(home):
-    library, ctypes = libc()
-    def call(name, *arguments):
-        found = getattr(library, name)(*arguments)
-        return [found, ctypes.get_errno()]
-    BODY
-"""
-)
+"""Name → what a peer does, and the code of `AnswerRefused`; None where the HTTP library refuses."""

@@ -15,7 +15,7 @@ from opendepin.runtime.sandbox import kernel, syscalls
 from opendepin.runtime.sandbox import run as running
 from opendepin.runtime.sandbox.limits import Limits
 from opendepin.runtime.sandbox.run import Call, Outcome, run
-from tests.runtime.hostile import ATTEMPTS, BY_KERNEL_ALONE, CALLS
+from tests.runtime.hostile_projects import ATTEMPTS, BY_KERNEL_ALONE, CALLS
 
 LIMITS = Limits(cpu_s=10, wall_s=60.0, memory_bytes=400 << 20, result_bytes=2 << 20)
 OF_KIND = {"cpu": Limits(cpu_s=1, wall_s=60.0), "time": Limits(wall_s=1.5)}

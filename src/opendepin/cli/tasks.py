@@ -6,22 +6,26 @@ from typing import Annotated
 
 import typer
 
-from opendepin.cli.output import (
-    HomeOption,
-    JsonOption,
-    command,
-    home_of,
-    out,
-    print_json,
-    print_table,
-    short,
-    value_of,
-)
-from opendepin.network.trails import Api
+from opendepin.cli.listing import Cursor, Limit, Row, Table, print_one, print_page
+from opendepin.cli.output import HomeOption, JsonOption, command, home_of, short, value_of
 
 app = typer.Typer(no_args_is_help=True)
-Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Rows at most.")]
-Cursor = Annotated[str | None, typer.Option(help="Go on where the last page ended.")]
+
+TASKS = Table(
+    "tasks",
+    ["task", "state", "batch", "segment", "readings"],
+    lambda t: [short(t["task"]), t["state"], t["batch"], t["segment"], value_of(t["readings"])],
+)
+OUTPUTS = Table(
+    "outputs other than 0",
+    ["of", "figure", "value", "unit"],
+    lambda o: [
+        o.get("group") or "",
+        o.get("figure") or o["index"],
+        o.get("value", o["raw"]),
+        o.get("unit", ""),
+    ],
+)
 
 
 @app.command("list")
@@ -34,17 +38,8 @@ def list_(
     json_: JsonOption = False,
 ) -> None:
     """List tasks, newest first."""
-    found = Api(home_of(home)).get("/tasks", state=state, limit=limit, cursor=cursor)
-    if json_:
-        print_json(found)
-        return
-    rows = [
-        [short(t["task"]), t["state"], t["batch"], t["segment"], value_of(t["readings"])]
-        for t in found["items"]
-    ]
-    print_table("tasks", ["task", "state", "batch", "segment", "readings"], rows)
-    if found["next_cursor"]:
-        out.print(f"more: --cursor {found['next_cursor']}", markup=False, style="dim")
+    asked = {"state": state, "limit": limit, "cursor": cursor}
+    print_page(home_of(home), "/tasks", TASKS, json_=json_, **asked)
 
 
 @app.command("show")
@@ -55,21 +50,8 @@ def show(
     json_: JsonOption = False,
 ) -> None:
     """Show one task: what was proven, by whom, what it paid."""
-    found = Api(home_of(home)).get(f"/tasks/{task}")
-    if json_:
-        print_json(found)
-        return
-    for name, value in found.items():
-        if not isinstance(value, list):
-            out.print(f"{name:<20} {value_of(value)}", markup=False, soft_wrap=True)
-    rows = [
-        [
-            o.get("group") or "",
-            o.get("figure") or o["index"],
-            o.get("value", o["raw"]),
-            o.get("unit", ""),
-        ]
-        for o in found["outputs"]
-        if o["raw"] != "0"
-    ]
-    print_table("outputs other than 0", ["of", "figure", "value", "unit"], rows)
+    print_one(home_of(home), f"/tasks/{task}", OUTPUTS, _outputs, json_=json_)
+
+
+def _outputs(task: Row) -> list[Row]:
+    return [output for output in task["outputs"] if output["raw"] != "0"]

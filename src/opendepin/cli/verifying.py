@@ -23,7 +23,12 @@ from opendepin.network.errors import HomeRefused
 from opendepin.runtime.disk import write_atomic
 from opendepin.verify import Outcome, Report, Step
 
-MARKS = {Outcome.HOLDS: "[green]✓[/]", Outcome.FAILS: "[red]✗[/]", Outcome.ABSENT: "[dim]·[/]"}
+MARKS = {
+    Outcome.HOLDS: "[green]✓[/]",
+    Outcome.FAILS: "[red]✗[/]",
+    Outcome.LATE: "[yellow]![/]",
+    Outcome.ABSENT: "[dim]·[/]",
+}
 SHOWN = 100
 NOT_SHOWN_BY_THE_PROOF = (
     "The proof shows that the outputs follow from these readings. It does not show that a sensor "
@@ -112,6 +117,8 @@ def _print(report: Report) -> None:
     for label in report.labels:
         out.print(f"note: {label}", markup=False)
     out.print(NOT_SHOWN_BY_THE_PROOF, markup=False, style="dim")
+    for step in report.late:
+        out.print(f"[yellow]{step.name}: {step.why}; nothing else is touched by it[/]")
     if report.ok and report.settled:
         out.print("[green]every step holds, down to the L1's state[/]")
     elif report.ok:
@@ -130,7 +137,8 @@ def _details(step: Step) -> list[str]:
         return lines
     same = step.computed == step.expected
     values = step.computed if same else f"{step.computed} against {step.expected}"
-    return [f"{values[:SHOWN]} ({step.source})"]
+    late = [step.why] if step.outcome is Outcome.LATE else []
+    return [*late, f"{values[:SHOWN]} ({step.source})"]
 
 
 @command

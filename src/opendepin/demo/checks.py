@@ -16,7 +16,8 @@ from opendepin.network.founding import GATEWAY
 from opendepin.network.home import Home
 from opendepin.network.parts import parts
 from opendepin.runtime.clock import Clock
-from opendepin.runtime.http import client
+from opendepin.runtime.http import client, json_of
+from opendepin.verify.steps import Outcome, named
 
 POLL_S = 1.0
 SAMPLED = 200
@@ -87,7 +88,7 @@ async def _nothing_lost(home: Home, tally: Tally, found: Checks) -> None:
     async with client(home.addresses()[GATEWAY]) as http:
         for identifier, position in every[::step]:
             answer = await http.get(f"/v1/messages/{to_hex(identifier)}")
-            if not answer.is_success or _position(answer.json()) != position:
+            if not answer.is_success or _position(json_of(answer)) != position:
                 lost += 1
     looked = len(every[::step])
     positions = sorted(tally.acknowledged.values())
@@ -144,6 +145,9 @@ async def _trail(home: Home, settled: list[dict[str, Any]], found: Checks) -> No
         failed = ", ".join(f"{step.name}: {step.why}" for step in report.failed)
         absent = [step.name for step in report.steps if step.outcome.value == "absent"]
         found.note("verify", report.settled, failed or f"{message}; absent: {absent}")
+        step = named(report.steps, "include-by")
+        text = f"{step.computed}, promised {step.expected} {step.why}".strip()
+        found.note("in-time", step.outcome is Outcome.HOLDS, text)
         altered = await trails.verify(_altered(bundle), anchor)
         names = ", ".join(step.name for step in altered.failed)
         found.note("verify-altered", not altered.ok, f"one byte altered fails: {names}")

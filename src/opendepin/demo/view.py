@@ -19,7 +19,7 @@ from opendepin.network.home import Home
 from opendepin.network.labels import labels
 from opendepin.runtime import settings
 from opendepin.runtime.clock import SystemClock
-from opendepin.runtime.http import client
+from opendepin.runtime.http import client, json_of
 from opendepin.runtime.service import Stop
 
 REFRESH_S = 1.0
@@ -54,8 +54,8 @@ class View:
 
     async def _ask(self, http: httpx.AsyncClient) -> None:
         try:
-            self._stats = (await http.get(f"{self._page}/api/v1/stats")).json()
-            services = (await http.get(f"{self._page}/api/v1/services")).json()
+            self._stats = json_of(await http.get(f"{self._page}/api/v1/stats"))
+            services = json_of(await http.get(f"{self._page}/api/v1/services"))
         except (httpx.HTTPError, ValueError):
             return
         self._operators = [s for name, s in services.items() if s and name.startswith("operator")]

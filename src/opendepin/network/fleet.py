@@ -98,7 +98,7 @@ async def new(home: Home, name: str, project: int) -> dict[str, Any]:
     async with registrar(home, FAUCET) as office:
         (registered,) = await office.register_devices(project, [Registration(device, owner)])
         index = await office.index_of(device.address)
-    keep(home, name, device, OWNER, project, index)
+        keep(home, name, device, OWNER, project, index)  # still under the account's lock
     return {
         "device": to_hex(device.address),
         "name": name,
@@ -125,9 +125,9 @@ async def rotate_key(home: Home, device: str) -> dict[str, Any]:
     key = home.key(fresh, SystemChance())
     async with registrar(home, FAUCET) as office:
         outcome = await office.rotate(from_hex(row["device"], 20), home.key(row["owner"]), key)
-    book = _read_book(home)
-    book[name]["key"] = fresh
-    write_json(_book(home), book)
+        book = _read_book(home)
+        book[name]["key"] = fresh
+        write_json(_book(home), book)
     return {"device": row["device"], "key": to_hex(key.address), "block": outcome.block}
 
 

@@ -19,6 +19,7 @@ from opendepin.network.errors import HomeRefused, NotRunning
 from opendepin.network.home import Home, read_json
 from opendepin.network.parts import artifact_cache, engine
 from opendepin.proofs.zk.native import holds
+from opendepin.runtime.http import json_of, plain_client
 from opendepin.verify import Anchor, Report, check, read_bundle, require_subject
 from opendepin.verify.anchor import anchor_of_genesis
 
@@ -47,16 +48,16 @@ class Api:
         """
         chosen = {name: value for name, value in parameters.items() if value is not None}
         try:
-            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
+            with plain_client(TIMEOUT_S) as http:
                 answer = http.get(self._base + path, params=chosen)
         except httpx.HTTPError as error:
             raise NotRunning(
                 f"the explorer does not answer ({error!r}): see `depin status`"
             ) from error
-        if answer.is_success:
-            return answer.json()
         try:
-            problem = answer.json()
+            problem = json_of(answer)
+            if answer.is_success:
+                return problem
             code, detail = str(problem["code"]), str(problem["detail"])
         except (ValueError, KeyError, TypeError):
             code, detail = "explorer", f"the explorer answered {answer.status_code}"
@@ -125,8 +126,8 @@ def trusted_block_hash(home: Home, bundle: bytes) -> bytes | None:
         "params": [hex(l1.block.number), False],
     }
     try:
-        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
-            found = http.post(home.addresses()["l1"], json=call).json().get("result")
+        with plain_client(TIMEOUT_S) as http:
+            found = json_of(http.post(home.addresses()["l1"], json=call)).get("result")
     except (httpx.HTTPError, ValueError) as error:
         raise NotRunning(f"the L1 does not answer ({error!r}): see `depin status`") from error
     return NO_BLOCK if found is None else from_hex(found["hash"], 32)

@@ -8,6 +8,7 @@ DepinError
 │   ├── ProjectStopped        sandbox-stopped  a project's code tried what it may not, or too much
 │   └── ProjectFailed         project-code a project's code raised an exception
 ├── PeerFault
+│   ├── AnswerRefused         answer-…     a peer answers too much, too slowly, or packed
 │   └── ChildFailed           child-…      a child process did not start, or ended
 └── Broken
     ├── RotFound              rot          stored bytes are not the ones that were written

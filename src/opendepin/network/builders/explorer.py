@@ -98,6 +98,7 @@ def network_sheet(built: Parts) -> NetworkSheet:
     layout = {
         "Devices.history": compiled["Devices"].layout["history"]["slot"],
         "BatchInbox.header_hash": compiled["BatchInbox"].layout["header_hash"]["slot"],
+        "BatchInbox.inbox_block": compiled["BatchInbox"].layout["inbox_block"]["slot"],
         "BatchInbox.segment_hash": compiled["BatchInbox"].layout["segment_hash"]["slot"],
         "Settlement.tasks": tasks["tasks"]["slot"],
     }

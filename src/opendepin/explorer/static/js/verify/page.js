@@ -6,9 +6,9 @@ import { verdictOf } from "./verdict.js";
 
 const card = document.getElementById("verifier");
 const run = document.getElementById("run-verify");
-const MARKS = { holds: "✓", fails: "✗", absent: "–", waits: "" };
+const MARKS = { holds: "✓", fails: "✗", late: "!", absent: "–", waits: "" };
 const VERDICT_MARKS = { holds: "✓", partial: "–", fails: "✗", running: "…" };
-const WORDS = { holds: "holds", fails: "does not hold", absent: "not reached", waits: "waits" };
+const WORDS = { holds: "holds", fails: "does not hold", late: "shows a broken promise", absent: "not reached", waits: "waits" };
 
 let pristine = null;
 let anchor = null;
