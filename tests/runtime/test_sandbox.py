@@ -263,7 +263,7 @@ def test_the_weaker_mode_has_a_label_and_still_bounds(home: Path) -> None:
 
 def test_the_argument_is_bounded(home: Path) -> None:
     with pytest.raises(ProjectStopped, match="takes at most"):
-        attempt(home, "def attack(_): return 1", "x" * (2 << 20))
+        attempt(home, "def attack(_): return 1", "x" * (5 << 20))
 
 
 def test_filters_are_whole_for_each_machine() -> None:

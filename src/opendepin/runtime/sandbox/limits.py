@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-MAX_ARGUMENT_BYTES = 1 << 20
+MAX_ARGUMENT_BYTES = 4 << 20
 """Longest argument of a run, as JSON."""
 
 

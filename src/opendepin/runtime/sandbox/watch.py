@@ -71,7 +71,7 @@ class Watch:
         """(kind, what), in the order they were tried."""
         self._readable = tuple(readable)
         self._searched = frozenset(sys.path)
-        """Where modules are looked for: to list these is no attempt, whatever the walls say."""
+        """Where modules are looked for: to look there is no attempt, whatever the walls say."""
         self._scratch = scratch
         self._inside = False
 
@@ -108,8 +108,6 @@ class Watch:
         if event == "import":
             name = str(arguments[0])
             return ("ctypes", f"import {name}") if name in _FOREIGN else None
-        if event in _READS and arguments[0] in self._searched:
-            return None
         if event in _PATHS:
             for place in _PATHS[event]:
                 if not self._may(arguments[place], writing=event not in _READS):
@@ -130,7 +128,7 @@ class Watch:
 
     def _may(self, path: object, *, writing: bool) -> bool:
         name = _name(path)
-        if name is None:
+        if name is None or (name in self._searched and not writing):
             return True
         real = os.path.realpath(name)
         allowed = (self._scratch, os.devnull) if writing else (*self._readable, self._scratch)
