@@ -97,7 +97,7 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
     """Prove in turn with both, and say how long each took."""
     assembled = assemble(CLEAN_AIR.resized(count))
     rows = enumerate(itertools.islice(recorded(), count))
-    readings = [Reading(row.device_index, seq, row.observed_s, row.value) for seq, row in rows]
+    readings = [Reading(row.device_index, seq, row.observed_s, (row.value,)) for seq, row in rows]
     engine = Engine(locate())
     prover = Prover(engine, ROOT / ".build" / "keys", network_is_local=True)
     begun = time.perf_counter()
@@ -126,7 +126,7 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
     if not await holds(engine, keys.vk, proof.raw, proof.public):
         raise SystemExit("our proof does not verify")
     begun = time.perf_counter()
-    await field_root(engine, readings, assembled.rule.depth)
+    await field_root(engine, readings, assembled.program.tree)
     found["field_root_s"] = time.perf_counter() - begun
     await engine.close()
     found |= {"seconds": statistics.median(ours), "runs_s": ours, "prove_s": native,

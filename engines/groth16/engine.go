@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	version = "opendepin-groth16 1, gnark v0.14.0"
+	version = "opendepin-groth16 2, gnark v0.14.0"
 	// A circuit of 256 readings with its key takes about 400 MB.
 	maxLoaded = 2
 )
@@ -224,16 +224,19 @@ func verify(req request) (reply, [][]byte, error) {
 	return reply{"ok": true}, nil, nil
 }
 
-// fieldRoot hashes readings of four little-endian u64 lanes into the field root of a tree of the given depth.
+// fieldRoot hashes the words of `count` readings into the field root of a 4-ary tree of the given depth.
 func (e *engine) fieldRoot(req request) (reply, [][]byte, error) {
-	if len(req.blobs) != 1 || len(req.blobs[0])%(8*lanes) != 0 || req.Depth < 0 || req.Depth > maxDepth {
-		return nil, nil, errors.New("field_root takes whole readings and a depth")
+	if len(req.blobs) != 1 || req.Depth < 0 || req.Depth > maxDepth || req.Count < 0 {
+		return nil, nil, errors.New("field_root takes words, a depth and a count")
 	}
-	count := len(req.blobs[0]) / (8 * lanes)
-	if count > 1<<req.Depth {
-		return nil, nil, fmt.Errorf("%d readings do not fit a tree of depth %d", count, req.Depth)
+	words, err := decodeElements(req.blobs[0])
+	if err != nil {
+		return nil, nil, err
 	}
-	root := fieldRoot(e.hash(3), e.hash(5), req.blobs[0], req.Depth)
+	if len(words) > 1<<(2*req.Depth) {
+		return nil, nil, fmt.Errorf("%d words do not fit a tree of depth %d", len(words), req.Depth)
+	}
+	root := fieldRoot(e.hash(3), e.hash(5), words, req.Depth, req.Count)
 	return reply{}, [][]byte{encodeElements(fr.Vector{root})}, nil
 }
 

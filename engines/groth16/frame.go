@@ -22,6 +22,7 @@ type request struct {
 	Circuit string            `json:"circuit"` // hex of the circuit hash
 	Path    string            `json:"path"`
 	Depth   int               `json:"depth"`
+	Count   int               `json:"count"`
 	Public  map[string]string `json:"public"` // decimal
 	Sizes   []int             `json:"blobs"`
 	blobs   [][]byte

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"math/big"
 	"runtime"
 	"sync"
@@ -19,8 +18,8 @@ type poseidon struct {
 
 const (
 	fullRounds = 8
-	lanes      = 4 // of a reading
-	maxDepth   = 20
+	arity      = 4 // children of a node of the field tree
+	maxDepth   = 10
 )
 
 var partialRounds = map[int]int{3: 57, 5: 60}
@@ -121,25 +120,17 @@ func (p *poseidon) hash(in ...fr.Element) fr.Element {
 	return s[0]
 }
 
-// fieldRoot is Poseidon2(root of the tree whose leaves are Poseidon4(lanes) and then zeros, count).
-func fieldRoot(two, four *poseidon, readings []byte, depth int) fr.Element {
-	count := len(readings) / (8 * lanes)
-	level := make([]fr.Element, count, count+1)
-	inParallel(count, func(i int) {
-		var in [lanes]fr.Element
-		for k := range in {
-			in[k].SetUint64(binary.LittleEndian.Uint64(readings[8*(lanes*i+k):]))
-		}
-		level[i] = four.hash(in[:]...)
-	})
+// fieldRoot is Poseidon2(root of the tree whose leaves are the words and then zeros, count); node is Poseidon4.
+func fieldRoot(two, four *poseidon, words fr.Vector, depth, count int) fr.Element {
+	level := append(fr.Vector{}, words...)
 	var empty fr.Element
 	for ; depth > 0; depth-- {
-		if len(level)%2 == 1 {
+		for len(level)%arity != 0 {
 			level = append(level, empty)
 		}
-		next := make([]fr.Element, len(level)/2, len(level)/2+1)
-		inParallel(len(next), func(i int) { next[i] = two.hash(level[2*i], level[2*i+1]) })
-		level, empty = next, two.hash(empty, empty)
+		next := make(fr.Vector, len(level)/arity)
+		inParallel(len(next), func(i int) { next[i] = four.hash(level[arity*i : arity*(i+1)]...) })
+		level, empty = next, four.hash(empty, empty, empty, empty)
 	}
 	root := empty
 	if len(level) > 0 {

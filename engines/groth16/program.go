@@ -12,7 +12,7 @@ import (
 // The program format is written by `proofs/zk/program.py`. Everything in it is checked here, once: after that, the
 // system builder and the witness runner index without looking.
 const (
-	programFormat  = "opendepin/circuit/1"
+	programFormat  = "opendepin/circuit/2"
 	maxWires       = 1 << 23
 	maxConstraints = 1 << 22
 	maxRegisters   = 1 << 20

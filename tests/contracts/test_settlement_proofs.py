@@ -15,7 +15,6 @@ import boa
 import pytest
 import pytest_asyncio
 
-from opendepin.core import poseidon
 from opendepin.core.journey import Reading
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.demo.clean_air import CLEAN_AIR
@@ -39,17 +38,16 @@ KEYS = Path(__file__).parents[2] / ".build" / "keys"
 ASSEMBLED = assemble(CLEAN_AIR.resized(4))
 REGIONS, STATIONS = 65, 70
 READINGS = [
-    Reading(0, 1, 1_038_700_800, 61_125),
-    Reading(69, 9, 1_038_787_200, 4_000),
-    Reading(33, 2, 1_038_787_200, 50_001),
+    Reading(0, 1, 1_038_700_800, (61_125,)),
+    Reading(69, 9, 1_038_787_200, (4_000,)),
+    Reading(33, 2, 1_038_787_200, (50_001,)),
 ]
 OUTPUTS = outputs_of(ASSEMBLED.rule, READINGS)
 MAX_GAS = 500_000
 
 
 def field_root(readings: Sequence[Reading]) -> int:
-    leaves = [poseidon.field_leaf(r.device_index, r.seq, r.observed_s, r.value) for r in readings]
-    return poseidon.field_root(poseidon.field_tree_root(leaves, 2), len(leaves))
+    return ASSEMBLED.program.tree.root(readings)
 
 
 @dataclass
@@ -149,7 +147,7 @@ async def test_a_proof_for_another_task_over_the_same_readings_is_refused(site: 
 
 
 async def test_a_proof_over_other_readings_than_the_tasks_is_refused(site: Site) -> None:
-    other = field_root([*READINGS[:2], Reading(33, 2, 1_038_787_200, 50_000)])
+    other = field_root([*READINGS[:2], Reading(33, 2, 1_038_787_200, (50_000,))])
     fewer = field_root(READINGS[:2])
     for root in (other, fewer):
         opened, producer = site.assigned(root)

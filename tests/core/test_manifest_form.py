@@ -15,10 +15,11 @@ from opendepin.core.schema import Field, Schema
 MANIFEST = Manifest(
     name="clean-air",
     version="1",
-    schema=Schema((Field(1, "observed_s", 0, 100, "s"), Field(2, "pm10", -5, 5, "µg/m³", 3))),
+    schema=Schema(
+        (Field(1, "observed_s", 0, 100, "s"), Field(2, "pm10", -5, 5, "µg/m³", 3, 4, "enum"))
+    ),
     compute="module:rule",
     capacity=256,
-    value_field=2,
     pay_offset=3,
     pay_count=70,
 )
@@ -46,8 +47,8 @@ def test_no_member_may_be_missing(name: str) -> None:
         {"capacity": 1 << 53},
         {"capacity": "256"},
         {"name": "x" * 1_001},
-        {"schema": [[1, "observed_s", 0, 100, "s"]]},
-        {"schema": [[1, "observed_s", 0, 1 << 53, "s", 0]]},
+        {"schema": [[1, "observed_s", 0, 100, "s", 0]]},
+        {"schema": [[1, "observed_s", 0, 1 << 53, "s", 0, 1, "int"]]},
     ],
 )
 def test_what_cannot_be_hashed_is_not_read(other: dict[str, Any]) -> None:
@@ -56,6 +57,6 @@ def test_what_cannot_be_hashed_is_not_read(other: dict[str, Any]) -> None:
 
 
 def test_fields_that_make_no_schema_are_refused() -> None:
-    form = msgspec.json.decode(as_json(schema=[[2, "x", 0, 1, "", 0]]), type=ManifestForm)
+    form = msgspec.json.decode(as_json(schema=[[2, "x", 0, 1, "", 0, 1, "int"]]), type=ManifestForm)
     with pytest.raises(SchemaRejected):
         form.value()

@@ -49,7 +49,7 @@ def test_an_honest_segment_gives_ids_root_and_readings_in_order() -> None:
     body = SegmentBody(1, (world.group(3), world.group(2)))
     checked = check_segment(body, GATEWAYS, ZK, world.history)
     assert [each.device_index for each in checked.messages] == [0, 1, 2, 0, 1]
-    assert checked.readings[3] == Reading(0, 2, 1_700_000_002, 40_000)
+    assert checked.readings[3] == Reading(0, 2, 1_700_000_002, (40_000,))
     ids = [each.message_id for each in checked.messages]
     assert checked.root == merkle.root(segment_leaves(body, ids))
     segment = checked.segment(7)
@@ -74,16 +74,13 @@ def test_more_messages_than_the_circuit_takes_are_refused() -> None:
 
 
 def test_rules_over_which_no_proof_could_be_are_refused() -> None:
-    schema = Schema(
-        (Field(1, "observed_s", 0, 9), Field(2, "cold", -5, 5), Field(3, "big", 0, 2**64))
-    )
-    assert ProjectRules(schema, None).segment_messages == 256
-    assert ProjectRules(schema, 1, 1024).segment_messages == 256
-    assert ProjectRules(schema, 1, 64).segment_messages == 64
-    for key in (2, 3, 4):
-        with pytest.raises(SchemaRejected) as caught:
-            ProjectRules(schema, key)
-        assert caught.value.code == "value-field"
+    schema = Schema((Field(1, "observed_s", 0, 9), Field(2, "wide", -1, 2**64)))
+    assert ProjectRules(schema, proven=False).segment_messages == 1024
+    assert ProjectRules(schema, proven=False, capacity=4096).segment_messages == 1024
+    assert ProjectRules(schema, proven=False, capacity=64).segment_messages == 64
+    with pytest.raises(SchemaRejected) as caught:
+        ProjectRules(schema, proven=True)
+    assert caught.value.code == "layout"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from opendepin.core.encodings import cbor_encode
 from opendepin.core.errors import Rejected
 from opendepin.core.keys import Key
 from opendepin.core.limits import MAX_OBSERVED_S, MAX_SEQ, MAX_TIME_MS
-from opendepin.core.schema import Field, Schema
+from opendepin.core.schema import Data, Field, Schema, Value
 from opendepin.core.wire import Scanner, int_pattern, uint_pattern
 
 NETWORK = bytes(range(32))
@@ -35,23 +35,28 @@ def schemas(draw: st.DrawFn) -> Schema:
     fields = [Field(1, "observed_s", 0, MAX_OBSERVED_S)]
     for key in keys:
         low, high = sorted((draw(NUMBERS), draw(NUMBERS)))
-        fields.append(Field(key, f"f{key}", low, high))
+        length = draw(st.sampled_from([1, 1, 2, 3, 23, 24, 30]))
+        fields.append(Field(key, f"f{key}", low, high, length=length))
     return Schema(tuple(fields))
 
 
 @st.composite
-def readings(draw: st.DrawFn, schema: Schema) -> dict[int, int]:
-    data = {f.key: draw(st.integers(f.minimum, f.maximum)) for f in schema.fields}
+def readings(draw: st.DrawFn, schema: Schema) -> Data:
+    data: Data = {}
+    for f in schema.fields:
+        each = st.integers(f.minimum, f.maximum)
+        many = st.lists(each, min_size=f.length, max_size=f.length)
+        data[f.key] = draw(each if f.length == 1 else many)
     if draw(st.integers(0, 4)) == 0:  # one field out of bounds, missing or too many
         key = draw(st.sampled_from([*data, 999]))
         if draw(st.booleans()):
-            data[key] = draw(NUMBERS)
+            data[key] = draw(st.one_of(NUMBERS, st.lists(NUMBERS, max_size=31)))
         else:
             data.pop(key, None)
     return data
 
 
-def build(seq: int, time_ms: int, data: dict[int, int]) -> bytes:
+def build(seq: int, time_ms: int, data: Data) -> bytes:
     return message.build(KEY, KEY.address, seq, time_ms, data, AAD)
 
 
@@ -83,6 +88,14 @@ def check_same(schema: Schema, raw: bytes) -> bool:
     return signed is not None
 
 
+def fit(field: Field, value: Value | None) -> bool:
+    items = value if isinstance(value, list) else [value]
+    shaped = isinstance(value, list) == (field.length > 1) and len(items) == field.length
+    return shaped and all(
+        item is not None and field.minimum <= item <= field.maximum for item in items
+    )
+
+
 @given(st.data())
 def test_reads_what_the_plain_reader_reads(data: st.DataObject) -> None:
     schema = data.draw(schemas())
@@ -90,7 +103,7 @@ def test_reads_what_the_plain_reader_reads(data: st.DataObject) -> None:
     time_ms = data.draw(st.sampled_from([0, 23, 24, 255, 256, 65536, MAX_TIME_MS, MAX_TIME_MS + 1]))
     reading = data.draw(readings(schema))
     raw = build(seq, time_ms, reading)
-    fits = all(f.minimum <= reading.get(f.key, f.minimum - 1) <= f.maximum for f in schema.fields)
+    fits = all(fit(f, reading.get(f.key)) for f in schema.fields)
     good = (
         fits and len(reading) == len(schema.fields) and all(v >= -(2**64) for v in reading.values())
     )

@@ -20,10 +20,10 @@ RECORDS = list(recorded())
 
 def plainly(some: list[Reading]) -> dict[str, int]:
     """The same result by other means: lists of values, no gadget."""
-    valid = [each for each in some if each.device_index < 70 and each.value <= 1_000_000]
+    valid = [each for each in some if each.device_index < 70 and each.values[0] <= 1_000_000]
     result: dict[str, int] = {}
     for land in LANDS:
-        values = [each.value for each in valid if STATIONS[each.device_index].land == land]
+        values = [each.values[0] for each in valid if STATIONS[each.device_index].land == land]
         result[f"{land}.count"] = len(values)
         result[f"{land}.exceedances"] = sum(value > 50_000 for value in values)
         result[f"{land}.sum"] = sum(values)
@@ -45,7 +45,9 @@ def test_any_readings(some: list[Reading]) -> None:
 
 
 def test_the_recorded_winter() -> None:
-    some = [Reading(r.device_index, i, r.observed_s, r.value) for i, r in enumerate(RECORDS[:256])]
+    some = [
+        Reading(r.device_index, i, r.observed_s, (r.value,)) for i, r in enumerate(RECORDS[:256])
+    ]
     assert result_of(some) == plainly(some)
     assert sum(result_of(some)[f"{land}.exceedances"] for land in LANDS) > 0
 
@@ -53,15 +55,15 @@ def test_the_recorded_winter() -> None:
 @pytest.mark.parametrize(
     ("reading", "counted", "exceeded"),
     [
-        (Reading(0, 0, 0, LIMIT), 1, 0),
-        (Reading(0, 0, 0, LIMIT + 1), 1, 1),
-        (Reading(0, 0, 0, PLAUSIBLE), 1, 1),
-        (Reading(0, 0, 0, PLAUSIBLE + 1), 0, 0),
-        (Reading(0, 0, 0, 0), 1, 0),
-        (Reading(69, 0, 0, LIMIT + 1), 1, 1),
-        (Reading(70, 0, 0, LIMIT + 1), 0, 0),
-        (Reading(128, 0, 0, LIMIT + 1), 0, 0),
-        (Reading((1 << 20) - 1, 0, 0, 5), 0, 0),
+        (Reading(0, 0, 0, (LIMIT,)), 1, 0),
+        (Reading(0, 0, 0, (LIMIT + 1,)), 1, 1),
+        (Reading(0, 0, 0, (PLAUSIBLE,)), 1, 1),
+        (Reading(0, 0, 0, (PLAUSIBLE + 1,)), 0, 0),
+        (Reading(0, 0, 0, (0,)), 1, 0),
+        (Reading(69, 0, 0, (LIMIT + 1,)), 1, 1),
+        (Reading(70, 0, 0, (LIMIT + 1,)), 0, 0),
+        (Reading(128, 0, 0, (LIMIT + 1,)), 0, 0),
+        (Reading((1 << 20) - 1, 0, 0, (5,)), 0, 0),
     ],
 )
 def test_the_edges(reading: Reading, counted: int, exceeded: int) -> None:

@@ -16,7 +16,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from opendepin.core import merkle, poseidon, statement
+from opendepin.core import merkle, statement
 from opendepin.core.batch import (
     BatchHeader,
     Segment,
@@ -30,10 +30,10 @@ from opendepin.core.chunks import encode as encode_chunks
 from opendepin.core.encodings import cbor_encode, keccak256, to_hex
 from opendepin.core.group import Group, GroupHeader, leaf
 from opendepin.core.identity import NO_HISTORY, KeyChange, Status, extend
+from opendepin.core.journey import Reading
 from opendepin.core.keys import Key
 from opendepin.core.manifest import Manifest
 from opendepin.core.message import build, external_aad, message_id, parse
-from opendepin.core.schema import Field, Schema
 from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.demo.readings import Recorded, recorded
 from opendepin.demo.stations import LANDS, STATIONS
@@ -62,9 +62,7 @@ LIMIT = 50_000
 THRESHOLD, PAYOUT = 20, 10**18
 DATA_CHUNKS = 4
 DAYS = (date(2002, 12, 6), date(2002, 12, 17))
-SCHEMA = Schema(
-    (Field(1, "observed_s", 0, (1 << 40) - 1, "s"), Field(2, "pm10", 0, 10_000_000, "µg/m³", 3))
-)
+SCHEMA = CLEAN_AIR.schema
 FIGURES = ("count", "exceedances", "sum", "minimum", "maximum")
 PAY_OFFSET = len(LANDS) * len(FIGURES)
 MANIFEST = Manifest(
@@ -73,7 +71,6 @@ MANIFEST = Manifest(
     SCHEMA,
     "opendepin.demo.clean_air:CLEAN_AIR",
     256,
-    2,
     PAY_OFFSET,
     len(STATIONS),
 )
@@ -330,10 +327,10 @@ class World:
         messages = [parse(raw) for group in groups for raw in group.messages]
         root = merkle.root(segment_leaves(body, [message_id(m, aad) for m in messages]))
         index = {k.address: i for i, k in enumerate(DEVICE_KEYS)}
-        leaves = [
-            poseidon.field_leaf(index[m.device], m.seq, m.data[1], m.data[2]) for m in messages
+        readings = [
+            Reading(index[m.device], m.seq, m.data[1], SCHEMA.values(m.data)) for m in messages
         ]
-        field_root = poseidon.field_root(poseidon.field_tree_root(leaves, 8), len(leaves))
+        field_root = CLEAN_AIR.tree.root(readings)
         segment = Segment(PROJECT, root, field_root, len(messages), body.ranges())
         data, number = encode_body([body]), len(self.batches) + 1
         data_root = encode_chunks(data, DATA_CHUNKS).data_root

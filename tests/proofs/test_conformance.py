@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from opendepin.core.journey import Reading
 from opendepin.core.statement import evaluation
+from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.proofs.conformance import conform, forgeries
 from opendepin.proofs.errors import (
     EnvelopeRejected,
@@ -22,13 +23,12 @@ from opendepin.proofs.ports import Envelope, ProofKind
 from opendepin.proofs.registry import OURS, factory, kinds
 from opendepin.proofs.workplace import Workplace
 from opendepin.proofs.zk.kind import ZkKind, named_rule
-from tests.proofs.zk.circuits import root_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RULE = "opendepin.demo.clean_air:CLEAN_AIR"
-READINGS = [Reading(0, 1, 2, 61_000), Reading(1, 1, 2, 7_000), Reading(40, 5, 2, 50_000)]
-ROOT = root_of(READINGS, 2)
+READINGS = [Reading(0, 1, 2, (61_000,)), Reading(1, 1, 2, (7_000,)), Reading(40, 5, 2, (50_000,))]
+ROOT = CLEAN_AIR.resized(4).tree.root(READINGS)
 STATEMENT = (1 << 246) + 17
 
 
@@ -66,7 +66,7 @@ class Gullible:
         self.forgets = forgets
 
     def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
-        return len(readings), sum(reading.value for reading in readings)
+        return len(readings), sum(reading.values[0] for reading in readings)
 
     async def prove(self, statement: int, readings: Sequence[Reading]) -> Envelope:
         outputs = self.outputs(readings)

@@ -22,16 +22,14 @@ from opendepin.core.group import Group, GroupHeader, leaf, receipt_from_leaves
 from opendepin.core.identity import KeyChange, Status, accumulate
 from opendepin.core.keys import Key
 from opendepin.core.manifest import Manifest
-from opendepin.core.poseidon import field_leaf, field_root, field_tree_root
 from opendepin.core.readings import CheckedSegment, ProjectRules, check_segment
-from opendepin.core.schema import Field, Schema
+from opendepin.core.schema import row_of
 from opendepin.demo.clean_air import CLEAN_AIR, FIGURES
 from opendepin.demo.stations import LANDS, STATIONS
 from opendepin.proofs.zk.assembly import Assembled, assemble
 from opendepin.proofs.zk.integers import outputs as outputs_of
 from opendepin.proofs.zk.keys import Keys
 from opendepin.proofs.zk.prover import Prover
-from opendepin.proofs.zk.rule import lanes
 from opendepin.verify import layer1
 from tests.verify.chain_state import ChainState, code_hash
 
@@ -39,12 +37,10 @@ CHAIN_ID = 770_091
 OTHER, PROJECT = 1, 2
 CAPACITY, DATA_CHUNKS = 8, 4
 NUMBER, INBOX_BLOCK, SETTLED_BLOCK = 2, 12, 21
-SCHEMA = Schema(
-    (Field(1, "observed_s", 0, (1 << 40) - 1, "s"), Field(2, "pm10", 0, 1_000_000, "µg/m³", 3))
-)
+SCHEMA = CLEAN_AIR.schema
 PAY_OFFSET = len(LANDS) * len(FIGURES)
 COMPUTE = "opendepin.demo.clean_air:CLEAN_AIR"
-MANIFEST = Manifest("clean-air", "1", SCHEMA, COMPUTE, CAPACITY, 2, PAY_OFFSET, len(STATIONS))
+MANIFEST = Manifest("clean-air", "1", SCHEMA, COMPUTE, CAPACITY, PAY_OFFSET, len(STATIONS))
 CONTRACTS = {
     name: keccak256(f"contract {name}".encode())[12:]
     for name in ("Devices", "BatchInbox", "Settlement", "Programs")
@@ -156,10 +152,9 @@ class Network:
     ) -> None:
         self.layouts, self.assembled, self.keys = layouts, assembled, keys
         self.readings = checked(BODY).readings
-        tree = field_tree_root([field_leaf(*lanes(each)) for each in self.readings], 3)
         self.segments = (
             checked(OTHER_BODY).segment(0),
-            checked(BODY).segment(field_root(tree, len(self.readings))),
+            checked(BODY).segment(CLEAN_AIR.resized(CAPACITY).tree.root(self.readings)),
         )
         self.raw_body = encode_body([OTHER_BODY, BODY])
         data_root = encode_chunks(self.raw_body, DATA_CHUNKS).data_root
@@ -411,9 +406,8 @@ def _history(device: bytes) -> dict[str, Any]:
 
 
 def _manifest() -> dict[str, Any]:
-    names = ("name", "version", "compute", "capacity", "value_field", "pay_offset", "pay_count")
-    fields = MANIFEST.schema.fields
-    schema = [[f.key, f.name, f.minimum, f.maximum, f.unit, f.scale] for f in fields]
+    names = ("name", "version", "compute", "capacity", "pay_offset", "pay_count")
+    schema = [list(row_of(field)) for field in MANIFEST.schema.fields]
     return {name: getattr(MANIFEST, name) for name in names} | {"schema": schema}
 
 

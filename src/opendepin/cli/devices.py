@@ -10,6 +10,7 @@ import typer
 from opendepin.cli.listing import Cursor, Limit, Row, Table, print_one, print_page
 from opendepin.cli.output import HomeOption, JsonOption, command, home_of, out, print_json, short
 from opendepin.core.identity import Status
+from opendepin.core.schema import Value
 from opendepin.network import fleet
 
 app = typer.Typer(no_args_is_help=True)
@@ -78,19 +79,40 @@ def show(home: HomeOption, device: Device, json_: JsonOption = False) -> None:
 def send(
     home: HomeOption,
     device: Device,
-    value: Annotated[int, typer.Option(help="The reading, an integer scaled as the schema says.")],
+    value: Annotated[
+        int | None, typer.Option(help="The shown field, an integer scaled as the schema says.")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Another field: NAME=INTEGER, or NAME=INTEGER,INTEGER,… of an array."),
+    ] = None,
     observed: Annotated[
         int | None, typer.Option(help="When it was observed, Unix seconds; now without it.")
     ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Sign one reading, send it, print the gateway's receipt after checking it."""
-    found = asyncio.run(fleet.send(home_of(home), device, value, observed))
+    values = _fields(field or [])
+    if value is not None:
+        values[None] = value
+    found = asyncio.run(fleet.send(home_of(home), device, values, observed))
     if json_:
         print_json(found)
         return
     out.print(f"message {found['message_id']}  position {found['position']}", markup=False)
     out.print(f"next    depin verify {found['message_id']}", markup=False, soft_wrap=True)
+
+
+def _fields(given: list[str]) -> dict[str | None, Value]:
+    found: dict[str | None, Value] = {}
+    for text in given:
+        name, _, numbers = text.partition("=")
+        try:
+            values = [int(number) for number in numbers.split(",")]
+        except ValueError as error:
+            raise typer.BadParameter(f"{text!r} is not NAME=INTEGER") from error
+        found[name] = values if len(values) > 1 else values[0]
+    return found
 
 
 @app.command("simulate")
@@ -106,7 +128,7 @@ def simulate(
 
     def progress(row: dict[str, Any]) -> None:
         if not json_:
-            out.print(f"{row['value']:>10}  {row['message_id']}", markup=False, soft_wrap=True)
+            out.print(f"{row['value']!s:>10}  {row['message_id']}", markup=False, soft_wrap=True)
 
     rows = asyncio.run(fleet.simulate(home_of(home), device, count, every, progress))
     if json_:

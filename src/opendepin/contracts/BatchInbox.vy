@@ -16,7 +16,7 @@ implements: IBatchInbox
 
 MAX_SEGMENTS: constant(uint256) = 16
 MAX_ATTESTATIONS: constant(uint256) = 16
-MAX_SEGMENT_MESSAGES: constant(uint256) = 256
+MAX_SEGMENT_MESSAGES: constant(uint256) = 1024
 MAX_SECONDS_AHEAD: constant(uint256) = 60
 LOW_64: constant(uint256) = 2**64 - 1
 

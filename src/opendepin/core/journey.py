@@ -17,12 +17,13 @@ __all__ = ["Admitted", "Batched", "Proven", "Published", "Reading", "Settled", "
 
 @dataclass(frozen=True)
 class Reading:
-    """One decoded reading as a program sees it: the four lanes of a field leaf."""
+    """One decoded reading as a program sees it."""
 
     device_index: int
     seq: int
     observed_s: int
-    value: int
+    values: tuple[int, ...]
+    """Every field of the schema but `observed_s`, by ascending key, arrays flattened."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,18 @@ MAX_CBOR_DEPTH = 4
 MAX_FIELDS = 16
 """Most fields in a project's schema."""
 
+MAX_LANES = 256
+"""Most values of one reading, device index, time and sequence number included."""
+
+MAX_LANE_BITS = 64
+"""Widest value of a reading, in bits above its minimum."""
+
+WORD_BITS = 248
+"""Bits of a word: of one field element that holds several values."""
+
+MAX_WORDS_PER_READING = 16
+"""Most words of one reading."""
+
 MAX_SEQ = (1 << 53) - 1
 """Largest device sequence number; fits a JSON number exactly."""
 
@@ -30,8 +42,11 @@ MAX_MESSAGE_AHEAD_MS = 60_000
 MAX_GROUP_MESSAGES = 256
 """Most messages in one commit group of a gateway (one project)."""
 
-MAX_SEGMENT_MESSAGES = 256
-"""Most messages in one segment: the circuit's capacity."""
+MAX_SEGMENT_MESSAGES = 1_024
+"""Most messages in one segment: the largest circuit's capacity."""
+
+MAX_BATCH_MESSAGES = 4_096
+"""Most messages in one batch."""
 
 MAX_SEGMENTS_PER_BATCH = 16
 """Most segments in one batch."""
@@ -48,5 +63,5 @@ MAX_OPERATORS = 64
 MAX_OUTPUTS = 256
 """Most outputs of one program."""
 
-MAX_BODY_BYTES = 16 * MAX_SEGMENT_MESSAGES * (MAX_MESSAGE_BYTES + 1_024)
-"""Largest batch body: full segments of largest messages, each in a group of its own."""
+MAX_BODY_BYTES = MAX_BATCH_MESSAGES * (MAX_MESSAGE_BYTES + 1_024)
+"""Largest batch body: a full batch of largest messages, each in a group of its own."""

@@ -16,11 +16,9 @@ class Manifest:
     version: str
     schema: Schema
     compute: str
-    """`module:attribute` of the program (a `proofs.zk` rule)."""
+    """The rule's name, for readers: what is run is the circuit that the program id names."""
     capacity: int
     """Readings a proof takes at most, a power of two."""
-    value_field: int
-    """Key of the `data` field that is lane `value` of a reading."""
     pay_offset: int
     """Index of the first output that counts payable units of a device index."""
     pay_count: int
@@ -29,4 +27,4 @@ class Manifest:
     def hash(self) -> bytes:
         """Return keccak of the deterministic CBOR of all fields."""
         head = [self.name, self.version, self.schema.hash(), self.compute, self.capacity]
-        return keccak256(cbor_encode([*head, self.value_field, self.pay_offset, self.pay_count]))
+        return keccak256(cbor_encode([*head, self.pay_offset, self.pay_count]))

@@ -10,18 +10,19 @@ import msgspec
 
 from opendepin.core.manifest import Manifest
 from opendepin.core.scalars import Int, Text, Uint
-from opendepin.core.schema import Field, Schema
+from opendepin.core.schema import Field, Schema, row_of
 
 
 class ManifestForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A project's manifest; a field of its schema is [key, name, minimum, maximum, unit, scale]."""
+    """A project's manifest; a field of its schema is [key, name, minimum, maximum, unit, scale,
+    length, kind].
+    """
 
     name: Text
     version: Text
-    schema: list[tuple[Uint, Text, Int, Int, Text, Uint]]
+    schema: list[tuple[Uint, Text, Int, Int, Text, Uint, Uint, Text]]
     compute: Text
     capacity: Uint
-    value_field: Uint
     pay_offset: Uint
     pay_count: Uint
 
@@ -32,10 +33,9 @@ class ManifestForm(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             name=manifest.name,
             version=manifest.version,
-            schema=[(f.key, f.name, f.minimum, f.maximum, f.unit, f.scale) for f in fields],
+            schema=[row_of(field) for field in fields],
             compute=manifest.compute,
             capacity=manifest.capacity,
-            value_field=manifest.value_field,
             pay_offset=manifest.pay_offset,
             pay_count=manifest.pay_count,
         )
@@ -46,6 +46,6 @@ class ManifestForm(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             SchemaRejected: the fields make no schema.
         """
-        fields = tuple(Field(k, name, lo, hi, unit, s) for k, name, lo, hi, unit, s in self.schema)
+        fields = tuple(Field(*row) for row in self.schema)
         head = (self.name, self.version, Schema(fields), self.compute, self.capacity)
-        return Manifest(*head, self.value_field, self.pay_offset, self.pay_count)
+        return Manifest(*head, self.pay_offset, self.pay_count)

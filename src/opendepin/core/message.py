@@ -14,6 +14,7 @@ from opendepin.core import keys
 from opendepin.core.encodings import cbor_decode, cbor_encode, sha256
 from opendepin.core.errors import EncodingRejected, MessageRejected
 from opendepin.core.limits import MAX_MESSAGE_BYTES, MAX_SEQ, MAX_TIME_MS
+from opendepin.core.schema import Data
 
 MESSAGE_DOMAIN = "opendepin/message/1"
 """First item of the external AAD."""
@@ -36,8 +37,8 @@ class Signed:
     seq: int
     time_ms: int
     """When the device signed, Unix milliseconds."""
-    data: dict[int, int]
-    """Field key → integer; checked against the schema by whoever admits."""
+    data: Data
+    """Field key → integer or array; checked against the schema by whoever admits."""
     protected: bytes
     payload: bytes
     signature: bytes
@@ -61,9 +62,7 @@ def message_id(message: Signed, aad: bytes) -> bytes:
     return sha256(sig_structure(message.protected, message.payload, aad))
 
 
-def build(
-    key: keys.Key, device: bytes, seq: int, time_ms: int, data: dict[int, int], aad: bytes
-) -> bytes:
+def build(key: keys.Key, device: bytes, seq: int, time_ms: int, data: Data, aad: bytes) -> bytes:
     """Sign one reading; returns the message's bytes."""
     protected = cbor_encode({HEADER_ALG: ALG_ES256K, HEADER_KID: device})
     payload = cbor_encode({PAYLOAD_SEQ: seq, PAYLOAD_TIME_MS: time_ms, PAYLOAD_DATA: data})
@@ -130,7 +129,7 @@ def _device(header: Any) -> bytes:
     return kid
 
 
-def _payload(payload: Any) -> tuple[int, int, dict[int, int]]:
+def _payload(payload: Any) -> tuple[int, int, Data]:
     if not isinstance(payload, dict) or set(cast(dict[Any, Any], payload)) != {1, 2, 3}:
         raise MessageRejected(
             "the payload has exactly seq (1), time_ms (2) and data (3)", code="payload"
@@ -143,4 +142,4 @@ def _payload(payload: Any) -> tuple[int, int, dict[int, int]]:
         raise MessageRejected(f"time_ms is an integer in 0..{MAX_TIME_MS}", code="time")
     if not isinstance(data, dict):
         raise MessageRejected("data is a map", code="payload")
-    return seq, time_ms, cast(dict[int, int], data)
+    return seq, time_ms, cast(Data, data)

@@ -3,8 +3,8 @@ it.
 
 Source: Grassi et al., "Poseidon: A New Hash Function for Zero-Knowledge Proof Systems" (USENIX
 Security 2021): the constants come from the Grain LFSR of its appendix E, made here rather than
-copied. In: integers below r. Out: one integer below r. `docs/spec/encodings.md` fixes the leaf, the
-node and the root.
+copied. In: integers below r. Out: one integer below r. `docs/spec/encodings.md` fixes node and
+root.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ uses it).
 EMPTY_LEAF = 0
 """What stands in a field tree where no reading is."""
 
-MAX_TREE_DEPTH = 20
+ARITY = 4
+"""Children of a node of the field tree."""
+
+MAX_TREE_DEPTH = 10
 
 
 class Parameters(NamedTuple):
@@ -64,40 +67,37 @@ def poseidon4(a: int, b: int, c: int, d: int) -> int:
     return _hash((a, b, c, d))
 
 
-def field_leaf(device_index: int, seq: int, observed_s: int, value: int) -> int:
-    """Return the leaf of one reading."""
-    return poseidon4(device_index, seq, observed_s, value)
-
-
 def field_tree_root(leaves: Sequence[int], depth: int) -> int:
-    """Return the root of the tree of 2**depth leaves whose first ones are given; the rest are
+    """Return the root of the tree of 4**depth leaves whose first ones are given; the rest are
     `EMPTY_LEAF`.
 
     Raises:
         EncodingRejected: code `field-tree`, more leaves than the tree holds, or a depth outside
-        0..20.
+        0..10.
     """
-    if not 0 <= depth <= MAX_TREE_DEPTH or len(leaves) > 1 << depth:
+    if not 0 <= depth <= MAX_TREE_DEPTH or len(leaves) > ARITY**depth:
         raise EncodingRejected(
             f"{len(leaves)} leaves do not fit a tree of depth {depth}", code="field-tree"
         )
-    level, empty = list(leaves), EMPTY_LEAF
-    for _ in range(depth):
-        if len(level) % 2:
-            level.append(empty)
-        level = [poseidon2(level[at], level[at + 1]) for at in range(0, len(level), 2)]
-        empty = _empty_parent(empty)
-    return level[0] if level else empty
+    level = list(leaves)
+    for height in range(depth):
+        level += [empty_root(height)] * (-len(level) % ARITY)
+        level = [poseidon4(*level[at : at + ARITY]) for at in range(0, len(level), ARITY)]
+    return level[0] if level else empty_root(depth)
 
 
 def field_root(tree_root: int, count: int) -> int:
-    """Return the commitment to a tree and to how many of its leaves hold a reading."""
+    """Return the commitment to a tree and to how many readings its leaves hold."""
     return poseidon2(tree_root, count)
 
 
 @cache
-def _empty_parent(child: int) -> int:
-    return poseidon2(child, child)
+def empty_root(height: int) -> int:
+    """Return the root of a subtree of so many levels that holds nothing."""
+    if height == 0:
+        return EMPTY_LEAF
+    child = empty_root(height - 1)
+    return poseidon4(child, child, child, child)
 
 
 def _hash(inputs: Sequence[int]) -> int:

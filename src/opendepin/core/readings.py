@@ -11,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import cbor2
 
 from opendepin.core import merkle, message
 from opendepin.core.batch import Segment, SegmentBody
-from opendepin.core.encodings import UINT64_MAX
-from opendepin.core.errors import Rejected, SchemaRejected
+from opendepin.core.errors import Rejected
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.group import Group, GroupHeader, check_group_signature, leaf
 from opendepin.core.identity import KeyChange, key_at
 from opendepin.core.journey import Reading, Signed
+from opendepin.core.layout import Layout
 from opendepin.core.limits import MAX_SEGMENT_MESSAGES
 from opendepin.core.manifest import Manifest
-from opendepin.core.schema import OBSERVED, Schema
+from opendepin.core.schema import OBSERVED, Data, Schema
 from opendepin.core.wire import Scanner
 
 PROTECTED = slice(4, 30)
@@ -58,18 +60,19 @@ class ProjectRules:
     """What a message of a project must be, and how its reading is taken out of it."""
 
     schema: Schema
-    value_field: int | None
-    """Key of the field that is lane `value` of a reading; None for a project without zk program."""
+    proven: bool
+    """Whether a program takes the readings; without one a segment's field root is 0."""
     capacity: int = MAX_SEGMENT_MESSAGES
-    """Leaves of the project's field tree: what its circuit takes."""
+    """Readings that the project's circuit takes."""
 
     def __post_init__(self) -> None:
-        if self.value_field is None:
-            return
-        found = [field for field in self.schema.fields if field.key == self.value_field]
-        if not found or found[0].minimum < 0 or found[0].maximum > UINT64_MAX:
-            text = f"field {self.value_field} is no field of the schema within 0..2^64-1"
-            raise SchemaRejected(text, code="value-field")
+        if self.proven:
+            Layout.of(self.schema)
+
+    @property
+    def tree(self) -> FieldTree | None:
+        """What the project's readings commit to; None for a project without program."""
+        return FieldTree(Layout.of(self.schema), self.capacity) if self.proven else None
 
     @property
     def segment_messages(self) -> int:
@@ -81,9 +84,9 @@ class ProjectRules:
         """Take the rules out of a project's manifest.
 
         Raises:
-            SchemaRejected: code `value-field`, a reading's value could not be proven over.
+            SchemaRejected: code `layout`, its readings could not be proven over.
         """
-        return cls(manifest.schema, manifest.value_field, manifest.capacity)
+        return cls(manifest.schema, proven=True, capacity=manifest.capacity)
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,11 @@ class Checked:
     message_id: bytes
     device_index: int
 
-    def reading(self, value_field: int) -> Reading:
-        """Return the four lanes a program sees."""
+    def reading(self, schema: Schema) -> Reading:
+        """Return what a program sees of it."""
         data = self.message.data
-        return Reading(self.device_index, self.message.seq, data[OBSERVED], data[value_field])
+        observed = cast(int, data[OBSERVED])
+        return Reading(self.device_index, self.message.seq, observed, schema.values(data))
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Reader:
             self._schema.check(signed.data)
             return signed, message.message_id(signed, self._aad)
         payload = raw[PAYLOAD_HEAD + _head_bytes(raw[PAYLOAD_HEAD]) : -SIGNATURE_TAIL]
-        data: dict[int, int] = cbor2.loads(payload)[message.PAYLOAD_DATA]
+        data: Data = cbor2.loads(payload)[message.PAYLOAD_DATA]
         head = (found.device, found.seq, found.time_ms, data, raw[PROTECTED], payload)
         return Signed(*head, found.signature, raw), found.message_id
 
@@ -240,6 +244,5 @@ def assemble(
     for group, checked in zip(body.groups, groups, strict=True):
         leaves += group_leaves(group.header, (each.message_id for each in checked))
     messages = tuple(each for checked in groups for each in checked)
-    key = rules.value_field
-    readings = () if key is None else tuple(each.reading(key) for each in messages)
+    readings = tuple(each.reading(rules.schema) for each in messages) if rules.proven else ()
     return CheckedSegment(body, messages, merkle.root(leaves), readings)

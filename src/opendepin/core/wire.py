@@ -3,7 +3,8 @@
 In: bytes from anywhere, at an offset. Out: a `Scanned`, or None for anything but a message that
 `message.parse` and `Schema.check` accept; whoever needs the reason asks those two. The form is
 deterministic, so one regular expression per schema says it all: every integer's shortest head and
-its bounds, every key, every length but one. `MAX_FIELDS` fields keep it far below the largest size.
+its bounds, every key, every length but one. `MAX_VALUES` integers keep it far below the largest
+size.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ class Scanner:
         payload = [b"\xa3\x01(", uint_pattern(1, MAX_SEQ), b")\x02(", uint_pattern(0, MAX_TIME_MS)]
         payload += [b")\x03", re.escape(bytes([0xA0 + len(schema.fields)]))]
         for field in schema.fields:
-            payload += [
-                re.escape(cbor_encode(field.key)),
-                int_pattern(field.minimum, field.maximum),
-            ]
+            value = int_pattern(field.minimum, field.maximum)
+            if field.length > 1:
+                value = re.escape(array_head(field.length)) + value + b"{%d}" % field.length
+            payload += [re.escape(cbor_encode(field.key)), value]
         protected = b"(" + re.escape(HEAD[2:]) + b"(.{20}))"
         head = rb"([\x40-\x57]|\x58[\x18-\xff]|\x59[\x01-\x0f].)"
         item = b"(" + head + b"(" + b"".join(payload) + b"))"
@@ -73,6 +74,11 @@ class Scanner:
             match[0],
         )
         return _NEW(Scanned, seen)
+
+
+def array_head(length: int) -> bytes:
+    """Return the head of a CBOR array of up to 255 items, in shortest form."""
+    return bytes([0x80 + length]) if length < 24 else bytes([0x98, length])
 
 
 def uint_pattern(low: int, high: int) -> bytes:

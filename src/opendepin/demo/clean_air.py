@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opendepin.core.limits import MAX_SEGMENT_MESSAGES
+from opendepin.core.limits import MAX_OBSERVED_S
+from opendepin.core.schema import OBSERVED, Field, Schema
 from opendepin.demo.stations import LAND_OF_STATION, LANDS, STATIONS
 from opendepin.proofs.zk.language import (
     Output,
@@ -19,7 +20,6 @@ from opendepin.proofs.zk.language import (
     counts,
     largest,
     one_hot,
-    ranged,
     smallest,
     totals,
 )
@@ -31,7 +31,18 @@ LIMIT = 50_000
 PLAUSIBLE = 1_000_000
 """A daily mean above this (1,000 µg/m³) is a broken instrument, not air."""
 
-INDEX_BITS, VALUE_BITS = 20, 20
+CAPACITY = 256
+"""Readings in one proof."""
+
+MAX_VALUE = (1 << 20) - 1
+"""Largest value that a message may carry."""
+
+SCHEMA = Schema(
+    (
+        Field(OBSERVED, "observed_s", 0, MAX_OBSERVED_S, "s"),
+        Field(2, "pm10", 0, MAX_VALUE, "µg/m³", 3),
+    )
+)
 
 FIGURES = ("count", "exceedances", "sum", "min", "max")
 """What is said of each Land, in this order."""
@@ -45,9 +56,9 @@ OUTPUT_NAMES = (
 
 def compute(reading: Reading) -> Sequence[Output]:
     """Say what one reading adds to the result."""
-    value = ranged(reading.value, VALUE_BITS)
-    index = ranged(reading.device_index, INDEX_BITS)
-    station = one_hot(index, len(STATIONS), gate=reading.present & (value <= PLAUSIBLE))
+    value, gate = reading["pm10"], reading.present
+    plausible = gate & (value <= PLAUSIBLE)
+    station = one_hot(reading.device_index, len(STATIONS), gate=plausible)
     land = station.merged(LAND_OF_STATION, len(LANDS))
     figures = (
         counts(land),
@@ -60,5 +71,5 @@ def compute(reading: Reading) -> Sequence[Output]:
     return [*(output for outputs in of_each_land for output in outputs), *counts(station)]
 
 
-CLEAN_AIR = Rule("clean-air", MAX_SEGMENT_MESSAGES, compute)
+CLEAN_AIR = Rule("clean-air", SCHEMA, CAPACITY, compute)
 """The rule at its full size."""

@@ -15,13 +15,11 @@ from opendepin.chain.deploy import ORDER
 from opendepin.contracts.sources import artifact_of
 from opendepin.core.encodings import to_hex
 from opendepin.core.keys import Key
-from opendepin.core.limits import MAX_OBSERVED_S
 from opendepin.core.manifest import Manifest
 from opendepin.core.manifest_form import ManifestForm
-from opendepin.core.schema import OBSERVED, Field, Schema
 from opendepin.core.statement import program_id
 from opendepin.core.units import wei
-from opendepin.demo.clean_air import CLEAN_AIR, FIGURES, LIMIT
+from opendepin.demo.clean_air import CLEAN_AIR, FIGURES, LIMIT, SCHEMA
 from opendepin.demo.stations import LANDS, STATIONS
 from opendepin.network.errors import StartFailed
 from opendepin.network.founding import FAUCET
@@ -36,7 +34,6 @@ from opendepin.network.projects import (
 from opendepin.network.registering import Registrar, Registration, metadata_hash, registrar
 from opendepin.proofs.workplace import Workplace
 from opendepin.proofs.zk.kind import ZkKind, open_zk
-from opendepin.proofs.zk.rule import MAX_VALUE
 from opendepin.proofs.zk.verifier import verifier
 from opendepin.runtime import settings as runtime_settings
 from opendepin.runtime.chance import SystemChance
@@ -64,17 +61,12 @@ FIGURE_NAMES = {"min": "minimum", "max": "maximum"}
 
 def manifest(capacity: int) -> Manifest:
     """Return the project's manifest for a circuit capacity."""
-    fields = (
-        Field(OBSERVED, "observed_s", 0, MAX_OBSERVED_S, "s"),
-        Field(VALUE_FIELD, "pm10", 0, MAX_VALUE, UNIT, SCALE),
-    )
     return Manifest(
         name="clean-air",
         version="1",
-        schema=Schema(fields),
+        schema=SCHEMA,
         compute=COMPUTE,
         capacity=capacity,
-        value_field=VALUE_FIELD,
         pay_offset=len(LANDS) * len(FIGURES),
         pay_count=len(STATIONS),
     )
@@ -230,6 +222,7 @@ def _file(
         callback=to_hex(cover),
         constraints=kind.assembled.circuit.constraints,
         unit_rate_wei=str(office.unit_rate),
+        value_field=VALUE_FIELD,
         value_name="PM10, daily mean",
         value_unit=UNIT,
         value_scale=SCALE,

@@ -14,7 +14,7 @@ from opendepin.core.batch import decode_body, segments_root
 from opendepin.core.errors import Rejected
 from opendepin.core.group import Group, decode_group
 from opendepin.core.message import external_aad, message_id, parse
-from opendepin.core.schema import OBSERVED
+from opendepin.core.schema import OBSERVED, Value
 from opendepin.explorer.config import BODIES_PER_ROUND, GROUPS_PER_ROUND, L1_SPAN
 from opendepin.explorer.errors import SourceDisagrees
 from opendepin.explorer.events import row_of
@@ -140,8 +140,9 @@ class Indexer:
         rows: list[MessageRow] = []
         for offset, raw in enumerate(group.messages):
             signed = parse(raw)
-            value = signed.data.get(sheet.manifest.value_field) if sheet else None
-            about = (signed.device, signed.seq, signed.time_ms, signed.data.get(OBSERVED, 0), value)
+            value = _shown(signed.data.get(sheet.value_field)) if sheet else None
+            observed = _shown(signed.data.get(OBSERVED)) or 0
+            about = (signed.device, signed.seq, signed.time_ms, observed, value)
             rows.append(MessageRow(message_id(signed, aad), header.first + offset, *about, raw))
         return GroupRows(group, tuple(rows))
 
@@ -188,3 +189,8 @@ class Indexer:
                 event.transaction, bytes(event.args["task"])
             )
         return row_of(event, settled)
+
+
+def _shown(value: Value | None) -> int | None:
+    """Return what is shown of a field: the integer, or the last of an array."""
+    return value[-1] if isinstance(value, list) else value

@@ -73,6 +73,8 @@ class ProjectSheet:
     project: int
     title: str
     manifest: Manifest
+    value_field: int
+    """Key of the field that is shown as a reading's value; of an array the last."""
     value_name: str
     """What the value is, e.g. `PM10, daily mean`."""
     value_unit: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from opendepin.core.encodings import from_hex, to_hex
 from opendepin.core.errors import EncodingRejected
 from opendepin.core.identity import Status
 from opendepin.core.keys import Key
-from opendepin.core.schema import OBSERVED
+from opendepin.core.schema import OBSERVED, Data, Field, Value
 from opendepin.network.errors import HomeRefused
 from opendepin.network.founding import FAUCET, GATEWAY
 from opendepin.network.home import Home, read_json, write_json
@@ -158,14 +158,24 @@ def network_id_of(home: Home) -> bytes:
     return from_hex(home.genesis()["network_id"], 32)
 
 
-async def send(home: Home, device: str, value: int, observed_s: int | None) -> dict[str, Any]:
-    """Sign and send one reading; return its receipt, checked.
+async def send(
+    home: Home, device: str, values: Mapping[str | None, Value], observed_s: int | None
+) -> dict[str, Any]:
+    """Sign and send one reading, given its fields by name; None names the field that is shown.
+    Return its receipt, checked.
 
     Raises:
         GatewayRefused, GatewayAway, ReceiptWrong: see `sdk.sender`.
         SchemaRejected: the reading is outside the schema.
     """
-    rows = await _send(home, device, [(observed_s, value)], 0.0, None)
+    file = _project(home, int(_entry(home, device)[1]["project"]))
+    fields = {field.name: field.key for field in file.rules.schema.fields}
+    unknown = [name for name in values if name is not None and name not in fields]
+    if unknown:
+        known = ", ".join(fields)
+        raise HomeRefused(f"no field {unknown[0]!r}; the fields are {known}", code="field")
+    data = {file.value_field if n is None else fields[n]: value for n, value in values.items()}
+    rows = await _send(home, device, [(observed_s, data)], 0.0, None)
     return rows[0]
 
 
@@ -178,36 +188,42 @@ async def simulate(
 ) -> list[dict[str, Any]]:
     """Send a random walk of readings."""
     _, row = _entry(home, device)
-    manifest = _project(home, int(row["project"])).manifest.value()
-    field = next(f for f in manifest.schema.fields if f.key == manifest.value_field)
-    chance, value = SystemChance(), (field.minimum + field.maximum) // 10
-    step = max(1, (field.maximum - field.minimum) // STEP_SHARE // 10)
-    readings: list[tuple[int | None, int]] = []
+    schema = _project(home, int(row["project"])).rules.schema
+    chance = SystemChance()
+    now = {f.key: [(f.minimum + f.maximum) // 10] * f.length for f in schema.fields[1:]}
+    readings: list[tuple[int | None, Data]] = []
     for _ in range(count):
-        value += chance.below(2 * step + 1) - step
-        value = min(max(value, field.minimum), field.maximum)
-        readings.append((None, value))
+        for field in schema.fields[1:]:
+            now[field.key] = [_moved(field, value, chance) for value in now[field.key]]
+        data: Data = {key: each if len(each) > 1 else each[0] for key, each in now.items()}
+        readings.append((None, data))
     return await _send(home, device, readings, every_s, progress)
+
+
+def _moved(field: Field, value: int, chance: SystemChance) -> int:
+    step = max(1, (field.maximum - field.minimum) // STEP_SHARE // 10)
+    moved = value + chance.below(2 * step + 1) - step
+    return min(max(moved, field.minimum), field.maximum)
 
 
 async def _send(
     home: Home,
     device: str,
-    readings: list[tuple[int | None, int]],
+    readings: list[tuple[int | None, Data]],
     every_s: float,
     progress: Callable[[dict[str, Any]], None] | None,
 ) -> list[dict[str, Any]]:
     name, row = _entry(home, device)
     network = network_id_of(home)
     station, clock = Station(home, name, row, network), SystemClock()
-    manifest = station.file.manifest.value()
     gateway = from_hex(home.genesis()["gateways"][0], 20)
     found: list[dict[str, Any]] = []
     async with client() as http:
         sender = Sender(HttpNet(http), home.addresses()[GATEWAY], gateway, network)
-        for number, (observed, value) in enumerate(readings):
+        for number, (observed, values) in enumerate(readings):
             when = clock.now_s() if observed is None else observed
-            data = manifest.schema.check({OBSERVED: when, manifest.value_field: value})
+            data = station.file.rules.schema.check({OBSERVED: when, **values})
+            value = data[station.file.value_field]
             station.outbox.put(data)
             for sent in await station.outbox.flush(sender):
                 line = {"value": value, "observed_s": when} | sent.receipt.to_json()

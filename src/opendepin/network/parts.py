@@ -16,6 +16,7 @@ from opendepin.chain.client import ChainClient
 from opendepin.chain.genesis import Genesis, check_code, genesis_of_json
 from opendepin.chain.jsonrpc import Rpc
 from opendepin.chain.outbox import DoneCheck, Outbox, OutboxConfig, OutboxStore
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.journey import Reading
 from opendepin.core.keys import Key
 from opendepin.dims.availability.adapters.reed_solomon import ReedSolomon
@@ -154,9 +155,9 @@ class FieldRoots:
     def __init__(self, running: Engine) -> None:
         self._engine = running
 
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
-        """Return the Poseidon root over the readings and their count."""
-        return await field_root(self._engine, readings, capacity.bit_length() - 1)
+    async def field_root(self, readings: Sequence[Reading], tree: FieldTree) -> int:
+        """Return the Poseidon root over the readings' words and their count."""
+        return await field_root(self._engine, readings, tree)
 
 
 async def parts(home: Home, service: str, contracts: Sequence[str]) -> Parts:

@@ -20,7 +20,7 @@ from opendepin.network.errors import HomeRefused
 from opendepin.network.home import Home, write_json
 from opendepin.proofs.zk.keys import VerificationKey
 
-FORM = "opendepin/project/1"
+FORM = "opendepin/project/2"
 
 
 class PlaceForm(msgspec.Struct, frozen=True):
@@ -61,6 +61,8 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
     """Address of the project's contract."""
     constraints: int
     unit_rate_wei: str
+    value_field: int
+    """Key of the field that readers show as the reading's value."""
     value_name: str = "value"
     value_unit: str = ""
     value_scale: int = 0
@@ -81,6 +83,7 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
             project=self.project,
             title=self.title,
             manifest=self.manifest.value(),
+            value_field=self.value_field,
             value_name=self.value_name,
             value_unit=self.value_unit,
             value_scale=self.value_scale,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from opendepin.core import message
 from opendepin.core.keys import Key
 from opendepin.core.limits import MAX_SEQ
+from opendepin.core.schema import Data
 from opendepin.sdk.errors import StoreBroken
 from opendepin.sdk.ports import Clock, Store
 
@@ -37,7 +38,7 @@ class Device:
         self._store, self._clock = store, clock
         self._next = self._reserved = _read_seq(store)
 
-    def sign(self, data: dict[int, int]) -> bytes:
+    def sign(self, data: Data) -> bytes:
         """Sign one reading now and return the message; its `seq` is durable before it is used.
 
         Raises:

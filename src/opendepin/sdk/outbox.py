@@ -16,6 +16,7 @@ from opendepin.core import message
 from opendepin.core.encodings import cbor_decode, cbor_encode
 from opendepin.core.errors import EncodingRejected, MessageRejected
 from opendepin.core.group import Receipt
+from opendepin.core.schema import Data
 from opendepin.sdk.device import Device
 from opendepin.sdk.errors import GatewayAway, GatewayRefused, OutboxFull, ReceiptWrong, StoreBroken
 from opendepin.sdk.ports import Store
@@ -53,7 +54,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, data: dict[int, int]) -> None:
+    def put(self, data: Data) -> None:
         """Keep a reading; durable on return.
 
         Raises:
@@ -121,12 +122,12 @@ class Outbox:
             if kept[:1] == SIGNED:
                 return message.parse(kept[1:]).raw
             if kept[:1] == READING and isinstance(data := cbor_decode(kept[1:]), dict):
-                return self._sign(name, cast(dict[int, int], data))
+                return self._sign(name, cast(Data, data))
         except (EncodingRejected, MessageRejected) as error:
             raise StoreBroken(f"{name} is not what was written: {error}") from error
         raise StoreBroken(f"{name} is not what was written: remove it to go on without it")
 
-    def _sign(self, name: str, data: dict[int, int]) -> bytes:
+    def _sign(self, name: str, data: Data) -> bytes:
         raw = self._device.sign(data)
         self._store.write(name, SIGNED + raw)
         return raw

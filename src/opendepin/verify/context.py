@@ -15,7 +15,7 @@ from opendepin.core.identity import KeyChange
 from opendepin.core.journey import Signed
 from opendepin.core.manifest import Manifest
 from opendepin.core.readings import CheckedSegment, ProjectRules, check_segment
-from opendepin.core.schema import OBSERVED, Field, Schema
+from opendepin.core.schema import OBSERVED, Data, Field, Schema
 from opendepin.proofs.errors import RuleBroken
 from opendepin.proofs.zk.keys import VerificationKey
 from opendepin.proofs.zk.rule import Rule
@@ -48,7 +48,7 @@ class AnySchema(Schema):
     def __init__(self) -> None:
         super().__init__((Field(OBSERVED, "observed_s", 0, 0),))
 
-    def check(self, data: object) -> dict[int, int]:
+    def check(self, data: object) -> Data:
         """Take any data."""
         return {}
 
@@ -153,7 +153,7 @@ class Context:
         rules = (
             ProjectRules.of_manifest(self.manifest)
             if settled
-            else ProjectRules(AnySchema(), value_field=None)
+            else ProjectRules(AnySchema(), proven=False)
         )
         return check_segment(self.body, self.anchor.gateways, rules, self.history)
 

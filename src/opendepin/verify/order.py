@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from opendepin.core import chunks, keys, merkle, message
 from opendepin.core.batch import segments_root
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.group import leaf
 from opendepin.core.identity import key_at
-from opendepin.core.poseidon import field_leaf, field_root, field_tree_root
-from opendepin.proofs.zk.rule import lanes
+from opendepin.core.layout import Layout
 from opendepin.verify.context import Context, agree, text
 from opendepin.verify.errors import StepFailed
 from opendepin.verify.steps import Found
@@ -113,9 +113,7 @@ def _stands_at_receipt(c: Context) -> None:
 
 def field_root_step(c: Context) -> Found:
     """Recompute the Poseidon tree over the decoded readings."""
-    depth = c.manifest.capacity.bit_length() - 1
-    leaves = [field_leaf(*lanes(reading)) for reading in c.checked.readings]
-    found = field_root(field_tree_root(leaves, depth), len(leaves))
+    found = FieldTree(Layout.of(c.manifest.schema), c.manifest.capacity).root(c.checked.readings)
     pair = agree(found, int(c.segment.field_root), "the readings give another field root")
     return Found(*pair, "batch.segments")
 

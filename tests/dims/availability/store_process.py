@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from opendepin.core.encodings import cbor_decode, cbor_encode
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.journey import Reading
 from opendepin.dims.availability.adapters.chunk_files import FolderOfChunks
@@ -69,8 +70,8 @@ class FileIdentity:
 class QuickFieldRoots:
     """The world's commitment behind the port."""
 
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
-        return quick_field_root(readings, capacity)
+    async def field_root(self, readings: Sequence[Reading], tree: FieldTree) -> int:
+        return quick_field_root(readings, tree)
 
 
 async def main(stop: Stop) -> None:

@@ -353,6 +353,6 @@ def test_the_forged_batches_differ_from_the_honest_one_in_what_they_say() -> Non
     group = world.group(3, 2)
     body = SegmentBody(2, (group,))
     honest = resealed(claimed([body]), encode_body([body]))
-    assert PLAIN.value_field is None
+    assert PLAIN.tree is None
     assert honest.segments[0].count == 3
     assert honest.signature == SEQUENCER.sign_recoverable(honest.header.sequence_digest())

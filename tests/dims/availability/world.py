@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opendepin.core import merkle, message, poseidon
+from opendepin.core import merkle, message
 from opendepin.core.batch import BatchHeader, Segment, SegmentBody, encode_body, segments_root
 from opendepin.core.errors import Rejected
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.group import Group, GroupHeader
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.journey import Batched, Reading
@@ -34,8 +35,8 @@ IDENTITY_BLOCK = 10
 START_S = 1_700_000_000
 
 SCHEMA = Schema((Field(1, "observed_s", 0, 2**32), Field(2, "pm10", 0, 1_000_000, "µg/m³", 3)))
-ZK = ProjectRules(SCHEMA, 2, 256)
-PLAIN = ProjectRules(SCHEMA, None)
+ZK = ProjectRules(SCHEMA, proven=True, capacity=256)
+PLAIN = ProjectRules(SCHEMA, proven=False)
 RULES = {1: ZK, 2: PLAIN}
 
 
@@ -52,19 +53,19 @@ def registered(
     }
 
 
-def python_field_root(readings: Sequence[Reading], capacity: int) -> int:
+def python_field_root(readings: Sequence[Reading], tree: FieldTree) -> int:
     """What the native engine computes, in Python."""
-    leaves = [poseidon.field_leaf(r.device_index, r.seq, r.observed_s, r.value) for r in readings]
-    depth = (capacity - 1).bit_length()
-    return poseidon.field_root(poseidon.field_tree_root(leaves, depth), len(leaves))
+    return tree.root(readings)
 
 
-def quick_field_root(readings: Sequence[Reading], capacity: int) -> int:
+def quick_field_root(readings: Sequence[Reading], tree: FieldTree) -> int:
     """A stand-in commitment where the tree is not what is tested: 5 ms a reading in Python is too
     slow there.
     """
-    rows = b"".join(repr((r.device_index, r.seq, r.observed_s, r.value)).encode() for r in readings)
-    return int.from_bytes(merkle.leaf_hash(rows + capacity.to_bytes(4, "big"))[1:], "big")
+    rows = b"".join(
+        repr((r.device_index, r.seq, r.observed_s, r.values)).encode() for r in readings
+    )
+    return int.from_bytes(merkle.leaf_hash(rows + tree.capacity.to_bytes(4, "big"))[1:], "big")
 
 
 @dataclass
@@ -73,7 +74,7 @@ class World:
 
     per_project: int = 8
     projects: tuple[int, ...] = (1, 2)
-    field_root: Callable[[Sequence[Reading], int], int] = quick_field_root
+    field_root: Callable[[Sequence[Reading], FieldTree], int] = quick_field_root
     histories: dict[bytes, list[KeyChange]] = field(default_factory=dict)
     positions: dict[tuple[bytes, int], int] = field(default_factory=dict)
     seqs: dict[bytes, int] = field(default_factory=dict)
@@ -156,9 +157,7 @@ def sealed(
     for body in bodies:
         rules = world.rules(body.project)
         checked = check_segment(body, GATEWAYS, rules, world.history)
-        root = (
-            0 if rules.value_field is None else world.field_root(checked.readings, rules.capacity)
-        )
+        root = 0 if rules.tree is None else world.field_root(checked.readings, rules.tree)
         segments.append(checked.segment(root))
     return resealed(segments, encode_body(bodies), before, signer, code, **over)
 

@@ -36,7 +36,7 @@ def test_the_readings_of_a_task_are_its_segments() -> None:
     assert rules.identity_block(segment) == 20
     readings = rules.readings_of_segment(segment, task, GATEWAYS, g.RULES, g.histories)
     assert [r.device_index for r in readings] == [0, 1, 2, 0, 1]
-    assert [r.value for r in readings] == [0, 10, 20, 30, 40]
+    assert [r.values[0] for r in readings] == [0, 10, 20, 30, 40]
 
 
 @pytest.mark.parametrize(

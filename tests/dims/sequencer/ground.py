@@ -15,6 +15,7 @@ from opendepin.core import keys
 from opendepin.core.batch import decode_body, segments_root
 from opendepin.core.coverage import Coverage, Step
 from opendepin.core.errors import PeerFault
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.group import Group
 from opendepin.core.identity import KeyChange
 from opendepin.core.journey import Batched, Published, Reading
@@ -81,11 +82,11 @@ class WorldFieldRoots:
     def __init__(self, world: World) -> None:
         self._world, self.fails = world, 0
 
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
+    async def field_root(self, readings: Sequence[Reading], tree: FieldTree) -> int:
         if self.fails:
             self.fails -= 1
             raise PeerFault("the engine died")
-        return self._world.field_root(readings, capacity)
+        return self._world.field_root(readings, tree)
 
 
 @dataclass

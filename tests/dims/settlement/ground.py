@@ -20,14 +20,16 @@ from opendepin.chain.deploy import ORDER, Parameters, deploy
 from opendepin.chain.follower import Follower, FollowerConfig
 from opendepin.chain.outbox import Outbox, OutboxConfig, OutboxStore
 from opendepin.contracts import sources
-from opendepin.core import message, poseidon
+from opendepin.core import message
 from opendepin.core.batch import BatchHeader, Segment, SegmentBody, encode_body, segments_root
 from opendepin.core.encodings import abi_encode, sha256
 from opendepin.core.errors import DepinError, PeerFault, Rejected
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.group import Group, GroupHeader
 from opendepin.core.identity import KeyChange, Status
 from opendepin.core.journey import Reading, Settled
 from opendepin.core.keys import Key
+from opendepin.core.layout import Layout
 from opendepin.core.merkle import root
 from opendepin.core.readings import ProjectRules, check_segment, group_leaves
 from opendepin.core.schema import Field, Schema
@@ -56,7 +58,7 @@ ATTESTERS = sorted((Key.from_seed(b"attester %d" % n) for n in range(4)), key=la
 DEVICES = [Key.from_seed(b"station %d" % n) for n in range(3)]
 SCHEMA = Schema((Field(1, "observed_s", 0, 2**32), Field(2, "value", 0, 100_000)))
 CAPACITY = 8
-RULES = ProjectRules(SCHEMA, 2, CAPACITY)
+RULES = ProjectRules(SCHEMA, proven=True, capacity=CAPACITY)
 HASHES = (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 PROGRAM = program_id(*HASHES)
 FEE, RATE, BPS, WINDOW_S = 10**15, 10**12, 300, 30
@@ -97,7 +99,7 @@ class Counting:
 
     def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
         units = [sum(r.device_index == index for r in readings) for index in range(len(DEVICES))]
-        return len(readings), sum(r.value for r in readings), *units
+        return len(readings), sum(r.values[0] for r in readings), *units
 
     async def prove(self, statement: int, readings: Sequence[Reading]) -> Envelope:
         await asyncio.sleep(self.delay)
@@ -119,9 +121,7 @@ class Counting:
 
 def field_root_of(readings: Sequence[Reading], capacity: int = CAPACITY) -> int:
     """Return the commitment to readings."""
-    leaves = [poseidon.field_leaf(r.device_index, r.seq, r.observed_s, r.value) for r in readings]
-    tree = poseidon.field_tree_root(leaves, capacity.bit_length() - 1)
-    return poseidon.field_root(tree, len(leaves))
+    return FieldTree(Layout.of(SCHEMA), capacity).root(readings)
 
 
 @dataclass

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from opendepin.core import poseidon
-from opendepin.core.journey import Reading
+from opendepin.core.field_tree import FieldTree
+from opendepin.core.layout import Layout
+from opendepin.core.schema import Field, Schema
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.zk.circuit import Circuit
 from opendepin.proofs.zk.linear import Linear
-from opendepin.proofs.zk.rule import lanes
+from opendepin.proofs.zk.program import Program, program
 from opendepin.proofs.zk.trace import template
+
+TREE = FieldTree(Layout.of(Schema((Field(1, "observed_s", 0, 9),))), 2)
+"""Stands in where a circuit is of no rule."""
 
 
 def solo(inputs: int, body: Callable[..., Iterable[Linear]]) -> Circuit:
@@ -65,6 +69,6 @@ def free(circuit: Circuit, wires: Sequence[int], known: Iterable[int]) -> set[in
         rows = [row for row in rows if not row <= still]
 
 
-def root_of(readings: Sequence[Reading], depth: int) -> int:
-    leaves = [poseidon.field_leaf(*lanes(reading)) for reading in readings]
-    return poseidon.field_root(poseidon.field_tree_root(leaves, depth), len(leaves))
+def written(circuit: Circuit) -> Program:
+    """A circuit of no rule as the engine takes it."""
+    return program(circuit, TREE, (), ())

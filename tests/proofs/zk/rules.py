@@ -8,21 +8,23 @@ from hypothesis import strategies as st
 
 from opendepin.core.journey import Reading
 from opendepin.core.limits import MAX_DEVICES_PER_PROJECT, MAX_OBSERVED_S, MAX_SEQ
+from opendepin.core.schema import Field, Schema
+from opendepin.demo.clean_air import MAX_VALUE
 from opendepin.proofs.zk import language as zk
-from opendepin.proofs.zk.rule import MAX_VALUE, Rule
+from opendepin.proofs.zk.rule import Rule
 
 
 def everything(reading: zk.Reading) -> Sequence[zk.Output]:
     """Use each word once at least."""
-    value = zk.ranged(reading.value, 20)
-    seq = zk.ranged(reading.seq, 53)
-    index = zk.ranged(reading.device_index, 20)
+    value = reading["value"]
+    seq = zk.ranged(reading.seq, 54)
+    index = reading.device_index
     early = (seq < 100) | (reading.observed_s == 7)
     odd = reading.present & ~(value == 3) & early
     place = zk.one_hot(index, 5, gate=reading.present)
     wide = place.merged((0, 0, 1, 1, 1), 2)
     hashed = zk.poseidon(reading.seq, value)
-    same = hashed == zk.select(early, zk.poseidon(seq, reading.value), zk.poseidon(*[seq] * 4))
+    same = hashed == zk.select(early, zk.poseidon(seq, reading["value"]), zk.poseidon(*[seq] * 4))
     smaller = zk.select(value <= index, value, index)
     complement = zk.ranged((1 << 20) - 1 - smaller, 20)
     square = zk.ranged(value * value + 1, 41)
@@ -42,11 +44,50 @@ def everything(reading: zk.Reading) -> Sequence[zk.Output]:
 
 def totals_only(reading: zk.Reading) -> Sequence[zk.Output]:
     """No chained state at all."""
-    return [zk.count(reading.present), zk.total(reading.present, zk.ranged(reading.value, 20))]
+    return [zk.count(reading.present), zk.total(reading.present, reading["value"])]
 
 
-EVERYTHING = Rule("everything", 4, everything)
-TOTALS = Rule("totals", 4, totals_only)
+def packed(reading: zk.Reading) -> Sequence[zk.Output]:
+    """Arrays, a field below zero, and more words than one."""
+    values, cold = reading["pm"], reading["cold"]
+    present = reading.present
+    good = [(value <= 900) & ~(value == 7) for value in values]
+    low, high = zk.extremes_where(good, values)
+    valid = zk.count_where(good)
+    kind = zk.one_hot(reading["kind"], 3, gate=present & ~(valid == 0))
+    warm, (first, second, third) = cold >= 0, reading["wide"]
+    return [
+        *zk.totals(kind, valid),
+        *zk.totals(kind, zk.total_where(good, values)),
+        *zk.smallest(kind, low),
+        *zk.largest(kind, high),
+        zk.count(present & warm),
+        zk.count(present & (cold < -250)),
+        zk.count(present & (cold == -5)),
+        zk.count(present & (cold > 5_000)),
+        zk.total(present, cold.stored),
+        zk.count(present & (first < second)),
+        zk.count(present & (third <= (1 << 59) + 12_345)),
+        zk.count(present & (reading.seq >= 100)),
+        zk.count(present & (reading.observed_s.below(1 << 40))),
+    ]
+
+
+SCHEMA = Schema(
+    (Field(1, "observed_s", 0, MAX_OBSERVED_S), Field(2, "value", 0, MAX_VALUE)),
+)
+PACK = Schema(
+    (
+        Field(1, "observed_s", 0, MAX_OBSERVED_S),
+        Field(2, "cold", -300, 700),
+        Field(3, "pm", 0, 1_023, length=5),
+        Field(5, "kind", 0, 2, kind="enum"),
+        Field(9, "wide", 1 << 40, (1 << 60) + (1 << 40), length=3),
+    )
+)
+EVERYTHING = Rule("everything", SCHEMA, 4, everything)
+TOTALS = Rule("totals", SCHEMA, 4, totals_only)
+PACKED = Rule("packed", PACK, 4, packed)
 
 
 def readings(most: int, stations: int = 8) -> st.SearchStrategy[list[Reading]]:
@@ -60,4 +101,18 @@ def readings(most: int, stations: int = 8) -> st.SearchStrategy[list[Reading]]:
         st.integers(999_990, 1_000_010),
         st.integers(0, MAX_VALUE),
     )
-    return st.lists(st.builds(Reading, index, seq, observed, value), min_size=1, max_size=most)
+    one = st.builds(Reading, index, seq, observed, st.tuples(value))
+    return st.lists(one, min_size=1, max_size=most)
+
+
+def packs(most: int) -> st.SearchStrategy[list[Reading]]:
+    """Any readings of `PACK`."""
+    values: list[st.SearchStrategy[int]] = []
+    for field in PACK.fields[1:]:
+        edges = st.sampled_from([field.minimum, field.maximum])
+        near = st.integers(field.minimum, min(field.maximum, field.minimum + 10))
+        anything = st.integers(field.minimum, field.maximum)
+        values += [st.one_of(edges, near, anything)] * field.length
+    index, seq = st.integers(0, MAX_DEVICES_PER_PROJECT - 1), st.integers(0, MAX_SEQ)
+    one = st.builds(Reading, index, seq, st.integers(0, MAX_OBSERVED_S), st.tuples(*values))
+    return st.lists(one, min_size=1, max_size=most)

@@ -235,7 +235,7 @@ async def test_several_circuits_live_in_one_engine_and_old_ones_leave(mistreated
     programs = [assemble(rule).program for rule in (TOTALS, EVERYTHING, _third())]
     for program in programs:
         await mistreated.call("load", program.text)
-    given_values = pack(assemble(EVERYTHING).given([Reading(1, 2, 3, 4)]))
+    given_values = pack(assemble(EVERYTHING).given([Reading(1, 2, 3, (4,))]))
     public = {"statement": "5"}
     for program in programs[1:]:
         await mistreated.call("witness", given_values, circuit=program.hash.hex(), public=public)

@@ -15,17 +15,16 @@ from hypothesis import strategies as st
 from opendepin.core.journey import Reading
 from opendepin.core.limits import MAX_DEVICES_PER_PROJECT, MAX_OBSERVED_S, MAX_SEQ
 from opendepin.core.statement import evaluation
-from opendepin.demo.clean_air import CLEAN_AIR
+from opendepin.demo.clean_air import CLEAN_AIR, MAX_VALUE
 from opendepin.proofs.errors import ReadingsRejected
 from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.integers import outputs
-from opendepin.proofs.zk.rule import MAX_VALUE, Rule
+from opendepin.proofs.zk.rule import Rule
 from opendepin.proofs.zk.solver import solve, violation
-from tests.proofs.zk.circuits import root_of
-from tests.proofs.zk.rules import EVERYTHING, TOTALS, readings
+from tests.proofs.zk.rules import EVERYTHING, PACKED, TOTALS, packs, readings
 
 STATEMENT = st.integers(0, (1 << 248) - 1)
-LARGEST = Reading(MAX_DEVICES_PER_PROJECT - 1, MAX_SEQ, MAX_OBSERVED_S, MAX_VALUE)
+LARGEST = Reading(MAX_DEVICES_PER_PROJECT - 1, MAX_SEQ, MAX_OBSERVED_S, (MAX_VALUE,))
 
 
 def agree(rule: Rule, given_readings: list[Reading], statement: int) -> None:
@@ -35,13 +34,13 @@ def agree(rule: Rule, given_readings: list[Reading], statement: int) -> None:
     assert violation(assembled.circuit, wires) is None
     expected = outputs(rule, given_readings)
     assert all(0 <= out <= top for out, top in zip(expected, assembled.maxima, strict=True))
-    root = root_of(given_readings, rule.depth)
+    root = rule.tree.root(given_readings)
     assert wires[1:4] == [statement, evaluation(expected, statement), root]
 
 
 @settings(max_examples=40)
 @given(readings(4), STATEMENT)
-@example([Reading(0, 0, 0, 0)], 0)
+@example([Reading(0, 0, 0, (0,))], 0)
 @example([LARGEST] * 4, (1 << 248) - 1)
 def test_everything_agrees(given_readings: list[Reading], statement: int) -> None:
     agree(EVERYTHING, given_readings, statement)
@@ -60,12 +59,18 @@ def test_a_rule_without_states_agrees(given_readings: list[Reading], statement: 
     agree(TOTALS, given_readings, statement)
 
 
+@settings(max_examples=40)
+@given(packs(4), STATEMENT)
+def test_packs_agree(given_readings: list[Reading], statement: int) -> None:
+    agree(PACKED, given_readings, statement)
+
+
 @pytest.mark.parametrize("lane", ["device_index", "seq", "observed_s", "value"])
 def test_a_lane_beyond_its_bound_is_refused(lane: str) -> None:
     rule = EVERYTHING
     assert outputs(rule, [LARGEST])
-    for wrong in (getattr(LARGEST, lane) + 1, -1):
-        beyond = [replace(LARGEST, **{lane: wrong})]
+    for wrong in (vars(LARGEST).get(lane, MAX_VALUE) + 1, -1):
+        beyond = [replace(LARGEST, **({"values": (wrong,)} if lane == "value" else {lane: wrong}))]
         with pytest.raises(ReadingsRejected, match=lane):
             outputs(rule, beyond)
         with pytest.raises(ReadingsRejected, match=lane):
@@ -73,7 +78,7 @@ def test_a_lane_beyond_its_bound_is_refused(lane: str) -> None:
 
 
 def test_one_to_capacity_readings_are_taken() -> None:
-    reading = Reading(1, 2, 3, 4)
+    reading = Reading(1, 2, 3, (4,))
     for count in (1, 4):
         agree(TOTALS, [reading] * count, 9)
     for count in (0, 5):

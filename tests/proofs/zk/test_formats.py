@@ -17,7 +17,7 @@ from opendepin.proofs.zk.solver import solve
 ROOT = Path(__file__).parents[3]
 SNARKJS = ROOT / "node_modules" / "snarkjs" / "build" / "cli.cjs"
 ASSEMBLED = assemble(CLEAN_AIR.resized(4))
-READINGS = [Reading(3, 1, 1_038_700_800, 61_125), Reading(4, 1, 1_038_700_800, 8_000)]
+READINGS = [Reading(3, 1, 1_038_700_800, (61_125,)), Reading(4, 1, 1_038_700_800, (8_000,))]
 
 
 def snarkjs(*arguments: str | Path) -> str:

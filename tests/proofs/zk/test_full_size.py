@@ -18,7 +18,6 @@ from opendepin.proofs.zk.integers import outputs
 from opendepin.proofs.zk.native import field_root, holds
 from opendepin.proofs.zk.prover import Prover
 from opendepin.proofs.zk.verifier import verifier
-from tests.proofs.zk.circuits import root_of
 
 pytestmark = [pytest.mark.soak, pytest.mark.contract, pytest.mark.asyncio(loop_scope="session")]
 
@@ -30,19 +29,19 @@ SECONDS, CHECK_GAS = 8.0, 265_000
 async def test_full_size(prover: Prover, count: int) -> None:
     assembled = assemble(CLEAN_AIR)
     rows = enumerate(islice(recorded(), count))
-    readings = [Reading(r.device_index, seq, r.observed_s, r.value) for seq, r in rows]
+    readings = [Reading(r.device_index, seq, r.observed_s, (r.value,)) for seq, r in rows]
     keys = await prover.keys(assembled)
     out = outputs(CLEAN_AIR, readings)
     proof = await prover.prove(assembled, STATEMENT, readings)
-    root = root_of(readings, 8)
-    assert await field_root(prover.engine, readings, 8) == root
+    root = CLEAN_AIR.tree.root(readings)
+    assert await field_root(prover.engine, readings, CLEAN_AIR.tree) == root
     assert proof.public == (STATEMENT, evaluation(out, STATEMENT), root)
     assert await holds(prover.engine, keys.vk, proof.raw, proof.public)
     assert proof.witness_s + proof.prove_s < SECONDS
     contract: Any = boa.loads(verifier(keys, assembled.maxima).source)
     assert contract.check(STATEMENT, root, out, proof.raw) is True
     assert contract._computation.get_gas_used() <= CHECK_GAS
-    assert contract.check(STATEMENT, root_of(readings[:-1], 8), out, proof.raw) is False
+    assert contract.check(STATEMENT, CLEAN_AIR.tree.root(readings[:-1]), out, proof.raw) is False
     for bit in random.Random(count).sample(range(2_048), 128):
         raw = bytearray(proof.raw)
         raw[bit // 8] ^= 1 << bit % 8

@@ -18,10 +18,9 @@ from opendepin.proofs.zk.circuit import Circuit
 from opendepin.proofs.zk.engine import Engine
 from opendepin.proofs.zk.field import pack
 from opendepin.proofs.zk.linear import Linear
-from opendepin.proofs.zk.program import program
 from opendepin.proofs.zk.solver import solve, violation
 from opendepin.proofs.zk.trace import Trace
-from tests.proofs.zk.circuits import forged, free, own, solo
+from tests.proofs.zk.circuits import forged, free, own, solo, written
 
 WIDTH = 16
 SMALL = st.integers(0, (1 << WIDTH) - 1)
@@ -36,6 +35,33 @@ def less_than(t: Trace, a: Linear, b: Linear) -> list[Linear]:
     g.bits(t, a, WIDTH)
     g.bits(t, b, WIDTH)
     return [g.less_than(t, a, b, WIDTH)]
+
+
+def below(bound: int) -> Callable[..., list[Linear]]:
+    def body(t: Trace, x: Linear) -> list[Linear]:
+        places = g.bits(t, x, WIDTH)
+        return [g.below(t, places, bound, lambda at: t.product(places[at], places[at + 1]))]
+
+    return body
+
+
+def below_odd(t: Trace, x: Linear) -> list[Linear]:
+    places = g.bits(t, x, 5)
+    return [g.below(t, places, 19, lambda at: t.product(places[at], places[at + 1]))]
+
+
+def extremes(t: Trace, *wires: Linear) -> list[Linear]:
+    """Three gates, three values."""
+    gates, values = [g.boolean(t, gate) for gate in wires[:3]], wires[3:]
+    for value in values:
+        g.bits(t, value, WIDTH)
+    gated = [t.product(gate, value) for gate, value in zip(gates, values, strict=True)]
+    return [*g.extremes(t, gates, gated, WIDTH)]
+
+
+def unpacked(t: Trace, word: Linear, present: Linear) -> list[Linear]:
+    places = g.unpacked(t, word, g.boolean(t, present), WIDTH)
+    return [g.weighted(places[:9]), g.weighted(places[9:])]
 
 
 def select(t: Trace, flag: Linear, a: Linear, b: Linear) -> list[Linear]:
@@ -66,6 +92,10 @@ def poseidon2(t: Trace, *wires: Linear) -> list[Linear]:
 BODIES: dict[str, tuple[int, Callable[..., list[Linear]], tuple[int, ...]]] = {
     "bits": (1, bits, (0xBEEF,)),
     "less_than": (2, less_than, (3, 50)),
+    "below": (1, below(0xB00D), (0xBEEF,)),
+    "below_odd": (1, below_odd, (18,)),
+    "extremes": (6, extremes, (1, 0, 1, 40, 90, 7)),
+    "unpacked": (2, unpacked, (0xBEEF, 1)),
     "select": (3, select, (1, 7, 9)),
     "is_zero": (1, is_zero, (4,)),
     "one_hot": (2, one_hot, (4, 1)),
@@ -111,6 +141,31 @@ def test_less_than(a: int, b: int) -> None:
     assert outputs(CIRCUITS["less_than"], a, a) == [0]
 
 
+@settings(max_examples=60)
+@given(SMALL, st.integers(1, (1 << WIDTH) - 1), st.integers(-2, 2))
+def test_below_a_constant(x: int, bound: int, near: int) -> None:
+    circuit = solo(1, below(bound))
+    for value in (x, min(max(bound + near, 0), (1 << WIDTH) - 1)):
+        assert outputs(circuit, value) == [int(value < bound)]
+
+
+def test_below_with_an_odd_number_of_bits() -> None:
+    assert [outputs(CIRCUITS["below_odd"], x)[0] for x in range(32)] == [1] * 19 + [0] * 13
+
+
+@given(st.tuples(*[st.booleans()] * 3), st.tuples(*[SMALL] * 3))
+def test_extremes(gates: tuple[bool, ...], values: tuple[int, ...]) -> None:
+    chosen = [value for gate, value in zip(gates, values, strict=True) if gate]
+    expected = [min(chosen, default=(1 << WIDTH) - 1), max(chosen, default=0)]
+    assert outputs(CIRCUITS["extremes"], *map(int, gates), *values) == expected
+
+
+@given(SMALL)
+def test_unpacked(word: int) -> None:
+    assert outputs(CIRCUITS["unpacked"], word, 1) == [word & 511, word >> 9]
+    assert outputs(CIRCUITS["unpacked"], 0, 0) == [0, 0]
+
+
 @given(st.booleans(), ELEMENT, ELEMENT)
 def test_select(flag: bool, a: int, b: int) -> None:
     assert outputs(CIRCUITS["select"], int(flag), a, b) == [a if flag else b]
@@ -153,6 +208,8 @@ def test_rows_are_as_documented() -> None:
     assert rows["poseidon4"] == 309
     assert rows["is_zero"] == 3 + publish  # 1 - x·y gets a wire of its own to be public
     assert rows["bits"] == WIDTH + 1 + publish
+    assert rows["less_than"] == 3 * (WIDTH + 1) + publish
+    assert rows["below"] - rows["bits"] <= WIDTH
 
 
 # ------------------------------------------------------------------ what they refuse
@@ -164,6 +221,14 @@ def _cases() -> list[tuple[str, str, tuple[int, ...], dict[int, int]]]:
         ("bits", "6 as 6 · 1 with a place that is no bit", (6,), {0: 6, 1: 0, 2: 0}),
         ("bits", "a decomposition of another number", (6,), {0: 1}),
         ("less_than", "the answer flipped", (3, 50), {3 * WIDTH: 1}),
+        ("below", "the answer flipped", (0xBEEF,), {-1: 1}),
+        ("below", "a product of two bits that is none", (0xBEEF,), {WIDTH: 5}),
+        ("below", "the number taken apart otherwise", (0xBEEF,), {0: 3, 1: 0}),
+        ("below_odd", "the answer flipped", (19,), {-1: 1}),
+        ("extremes", "a larger largest", (1, 0, 1, 40, 90, 7), {-1: 90}),
+        ("extremes", "a smaller smallest", (1, 0, 1, 40, 90, 7), {-2: 0}),
+        ("unpacked", "a lane's top bit moved below", (0xBEEF, 1), {9: 0, 8: 3}),
+        ("unpacked", "another lane", (0xBEEF, 1), {-1: 5}),
         ("is_zero", "zero for 4", (4,), {0: 0, 1: 0}),
         ("is_zero", "not zero for 0", (0,), {1: 1}),
         ("one_hot", "a reading moved to another place", (2, 1), {-1: 1}),
@@ -204,6 +269,12 @@ async def test_forged_wires_are_refused(
         ("one_hot", (2, 5)),
         ("less_than", (FIELD_MODULUS - 5, 10)),
         ("bits", (1 << WIDTH,)),
+        ("below", (1 << WIDTH,)),
+        ("unpacked", (1 << WIDTH, 1)),
+        ("unpacked", (7, 0)),
+        ("unpacked", (7, 2)),
+        ("extremes", (1, 2, 1, 40, 90, 7)),
+        ("extremes", (1, 0, 1, 1 << WIDTH, 90, 7)),
         ("raise_largest", (1 << WIDTH, 1, 1, 10, 20, 30)),
     ],
 )
@@ -217,9 +288,9 @@ async def test_inputs_without_their_promise_are_refused(
 
 
 async def gnark_accepts(engine: Engine, circuit: Circuit, wires: list[int]) -> bool:
-    written = program(circuit)
-    await engine.call("load", written.text)
-    answer = await engine.call("check", pack(wires), circuit=written.hash.hex())
+    program = written(circuit)
+    await engine.call("load", program.text)
+    answer = await engine.call("check", pack(wires), circuit=program.hash.hex())
     return answer.header["ok"] is True
 
 

@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from opendepin.core.errors import EncodingRejected
+from opendepin.core.errors import SchemaRejected
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.journey import Reading
+from opendepin.core.layout import Layout
+from opendepin.core.schema import Schema
 from opendepin.core.statement import FIELD_MODULUS, evaluation
 from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.proofs.errors import EngineFault, KeysRefused
@@ -35,18 +38,16 @@ from opendepin.proofs.zk.keys import (
 )
 from opendepin.proofs.zk.linear import Linear
 from opendepin.proofs.zk.native import field_root, holds
-from opendepin.proofs.zk.program import program
 from opendepin.proofs.zk.prover import Prover
-from opendepin.proofs.zk.rule import LANE_MAXIMA
 from opendepin.proofs.zk.solver import solve
 from opendepin.proofs.zk.trace import Trace, template
-from tests.proofs.zk.circuits import root_of
-from tests.proofs.zk.rules import TOTALS
+from tests.proofs.zk.circuits import written
+from tests.proofs.zk.rules import PACK, SCHEMA, TOTALS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL = assemble(TOTALS)
-READINGS = [Reading(1, 2, 3, 40), Reading(5, 6, 7, 80)]
+READINGS = [Reading(1, 2, 3, (40,)), Reading(5, 6, 7, (80,))]
 STATEMENT = (1 << 240) + 5
 
 
@@ -58,36 +59,44 @@ async def fresh(tmp_path: Path) -> AsyncIterator[Prover]:
     await engine.close()
 
 
-def any_readings(seed: int, most: int) -> list[Reading]:
+def any_readings(seed: int, most: int, schema: Schema = SCHEMA) -> list[Reading]:
     """One to `most` readings over the whole range of every lane, some of them at its end."""
     chance = random.Random(seed)
-    maxima = LANE_MAXIMA.values()
 
-    def lane(maximum: int) -> int:
-        return chance.choice((0, maximum, chance.randint(0, maximum), chance.randint(0, 80)))
+    def drawn(schema: Schema) -> Reading:
+        index, observed, seq, *rest = (
+            chance.choice((low, high, chance.randint(low, high), min(high, low + 80)))
+            for _, low, high in Layout.of(schema).bounds
+        )
+        return Reading(index, seq, observed, tuple(rest))
 
-    return [Reading(*map(lane, maxima)) for _ in range(chance.randint(1, most))]
+    return [drawn(schema) for _ in range(chance.randint(1, most))]
 
 
 # ------------------------------------------------------------------ it agrees with Python
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_field_roots_agree(engine: Engine, seed: int) -> None:
-    some = any_readings(seed, 8)
-    assert await field_root(engine, some, 3) == root_of(some, 3)
+@pytest.mark.parametrize("schema", [SCHEMA, PACK], ids=["one word", "words"])
+async def test_field_roots_agree(engine: Engine, seed: int, schema: Schema) -> None:
+    some, tree = any_readings(seed, 8, schema), FieldTree(Layout.of(schema), 8)
+    assert await field_root(engine, some, tree) == tree.root(some)
 
 
 async def test_field_roots_of_every_count_agree(engine: Engine) -> None:
-    some = [Reading(i, i, i, i) for i in range(32)]
+    some, tree = [Reading(i, i, i, (i,)) for i in range(32)], FieldTree(Layout.of(SCHEMA), 32)
+    assert tree.depth == 3
     for count in range(33):
-        assert await field_root(engine, some[:count], 5) == root_of(some[:count], 5)
+        assert await field_root(engine, some[:count], tree) == tree.root(some[:count])
+    with pytest.raises(EngineFault, match="do not fit"):
+        await field_root(engine, some * 3, tree)
 
 
 async def test_a_root_takes_only_lanes(engine: Engine) -> None:
-    for wrong in (-1, 1 << 64):
-        with pytest.raises(EncodingRejected):
-            await field_root(engine, [Reading(wrong, 0, 0, 0)], 2)
+    tree = FieldTree(Layout.of(SCHEMA), 4)
+    for wrong in (-1, 1 << 20):
+        with pytest.raises(SchemaRejected):
+            await field_root(engine, [Reading(wrong, 0, 0, (0,))], tree)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -114,7 +123,7 @@ async def test_a_proof_holds_for_its_public_inputs_alone(prover: Prover) -> None
     keys = await prover.keys(SMALL)
     proof = await prover.prove(SMALL, STATEMENT, READINGS)
     out = outputs(TOTALS, READINGS)
-    assert proof.public == (STATEMENT, evaluation(out, STATEMENT), root_of(READINGS, 2))
+    assert proof.public == (STATEMENT, evaluation(out, STATEMENT), TOTALS.tree.root(READINGS))
     assert await holds(prover.engine, keys.vk, proof.raw, proof.public)
     for at in range(3):
         for other in (proof.public[at] ^ 1, proof.public[at] + FIELD_MODULUS, -1):
@@ -177,12 +186,12 @@ async def test_a_public_input_in_no_row_is_bound_too(engine: Engine, tmp_path: P
 
     circuit = Circuit(["out", "spare"], 1)
     circuit.publish("out", *circuit.add_one(template("square", 1, square), *circuit.given))
-    written = program(circuit)
-    await engine.call("load", written.text)
-    made = await engine.call("setup", circuit=written.hash.hex(), path=str(tmp_path))
+    made_program = written(circuit)
+    await engine.call("load", made_program.text)
+    made = await engine.call("setup", circuit=made_program.hash.hex(), path=str(tmp_path))
     keys = keys_of(made.header["keys"])
     answer = await engine.call(
-        "prove", pack([3]), circuit=written.hash.hex(), public={"spare": "77"}
+        "prove", pack([3]), circuit=made_program.hash.hex(), public={"spare": "77"}
     )
     assert unpack(answer.blobs[1]) == [9, 77]
     assert await holds(engine, keys.vk, answer.blobs[0], [9, 77])

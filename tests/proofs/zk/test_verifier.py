@@ -32,9 +32,9 @@ pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="session")]
 
 ASSEMBLED = assemble(CLEAN_AIR.resized(4))
 READINGS = [
-    Reading(0, 1, 1_038_700_800, 61_125),
-    Reading(69, 9, 1_038_787_200, 4_000),
-    Reading(33, 2, 1_038_787_200, 50_001),
+    Reading(0, 1, 1_038_700_800, (61_125,)),
+    Reading(69, 9, 1_038_787_200, (4_000,)),
+    Reading(33, 2, 1_038_787_200, (50_001,)),
 ]
 STATEMENT = (1 << 247) + 0xABCDEF
 OUTPUTS = outputs(ASSEMBLED.rule, READINGS)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from opendepin.core.batch import BatchHeader, Segment
 from opendepin.core.chunks import Chunk, Coded
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.identity import KeyChange
 from opendepin.core.journey import Batched, Reading
 from opendepin.core.readings import ProjectRules
@@ -204,10 +205,8 @@ class Projects(Protocol):
 class FieldRoots(Protocol):
     """Computes the commitment that a zk program's circuit opens."""
 
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
-        """Return the Poseidon root over the readings in a tree of `capacity` leaves, and their
-        count.
-        """
+    async def field_root(self, readings: Sequence[Reading], tree: FieldTree) -> int:
+        """Return the root of the readings' words in a program's tree, and their count."""
         ...
 
 

@@ -204,10 +204,10 @@ class Store:
         return rules.check_messages(bodies, *known, self._coverage)
 
     async def _field_root(self, segment: CheckedSegment) -> int:
-        rule = self._views.projects.rules(segment.body.project)
-        if rule.value_field is None:
+        tree = self._views.projects.rules(segment.body.project).tree
+        if tree is None:
             return 0
-        return await self._views.field_roots.field_root(segment.readings, rule.capacity)
+        return await self._views.field_roots.field_root(segment.readings, tree)
 
     def _keep(self, batch: Batched, coded: Coded, step: Step) -> None:
         """Make chunks, then the record durable; only after both may a signature leave."""

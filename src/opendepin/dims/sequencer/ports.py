@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.identity import KeyChange
 from opendepin.core.journey import Batched, Reading
 from opendepin.core.readings import ProjectRules
@@ -56,10 +57,8 @@ class Projects(Protocol):
 class FieldRoots(Protocol):
     """Computes the commitment that a zk program's circuit opens."""
 
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
-        """Return the Poseidon root over the readings in a tree of `capacity` leaves, and their
-        count.
-        """
+    async def field_root(self, readings: Sequence[Reading], tree: FieldTree) -> int:
+        """Return the root of the readings' words in a program's tree, and their count."""
         ...
 
 

@@ -105,10 +105,9 @@ class Sequencer:
         for body, groups in self._packing.segments():
             rules = self._views.projects.rules(body.project)
             checked = assemble(body, [taken.checked for taken in groups], rules)
-            root = 0
-            if rules.value_field is not None:
-                readings = checked.readings
-                root = await self._views.field_roots.field_root(readings, rules.capacity)
+            root, tree = 0, rules.tree
+            if tree is not None:
+                root = await self._views.field_roots.field_root(checked.readings, tree)
             segments.append(checked.segment(root))
         body = encode_body(bodies)
         data_root = await asyncio.to_thread(self._views.data_root, body)

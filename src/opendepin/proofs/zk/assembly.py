@@ -1,14 +1,15 @@
-"""Build a rule's whole circuit around its trace: leaves, tree, count, outputs, public inputs.
+"""Build a rule's whole circuit around its trace: words, tree, count, outputs, public inputs.
 
-    given       present and four lanes of every place
-    leaves      present is a bit, the bits only fall (11100), the first is 1;
-                leaf = present · Poseidon4(lanes)
-    tree        node = Poseidon2; field root = Poseidon2(tree root, number present)  → public
-    rule        one instance per place, states chained; totals over all places; outputs
+    given       present and the words of every place
+    present     a bit each, the bits only fall (11100), the first is 1
+    tree        node = Poseidon4 over all words, then zeros;
+                field root = Poseidon2(tree root, number present)                    → public
+    rule        one instance per place: words are 0 where nothing is present, and are taken apart
+                into lanes; states chained; totals over all places; outputs
     evaluation  Σ out_i · statement^(i+1)                                            → public
 
-So exactly `count` leaves are consumed, padding is zero leaves, and every output is a function of
-the leaves.
+So exactly `count` readings are consumed, padding is zero words, and every output is a function of
+the words.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from functools import cache
 from itertools import pairwise
 
 from opendepin.core.journey import Reading
+from opendepin.core.poseidon import ARITY, empty_root
 from opendepin.proofs.zk import gadgets
 from opendepin.proofs.zk.circuit import Block, Circuit
 from opendepin.proofs.zk.constraints import Column, TracedRule, traced
 from opendepin.proofs.zk.language import Fold
 from opendepin.proofs.zk.linear import Linear
 from opendepin.proofs.zk.program import Program, program
-from opendepin.proofs.zk.rule import LANE_MAXIMA, Rule, lanes
+from opendepin.proofs.zk.rule import Rule
 from opendepin.proofs.zk.trace import Trace, template
 
 PUBLIC = ("statement", "evaluation", "field_root")
-GIVEN_PER_PLACE = 1 + len(LANE_MAXIMA)
 
 
 @dataclass(frozen=True)
@@ -37,53 +38,68 @@ class Assembled:
     """A rule's circuit and what its outputs may be."""
 
     rule: Rule
-    circuit: Circuit
     program: Program
-    maxima: tuple[int, ...]
-    """Largest value of each output, in order; the verifier contract holds every output to it."""
+
+    @property
+    def circuit(self) -> Circuit:
+        """The constraints."""
+        return self.program.circuit
+
+    @property
+    def maxima(self) -> tuple[int, ...]:
+        """Largest value of each output, in order."""
+        return self.program.maxima
 
     def given(self, readings: Sequence[Reading]) -> list[int]:
-        """Return the private inputs for these readings, padding included.
-
-        Raises:
-            ReadingsRejected: the circuit does not take them.
-        """
-        self.rule.check(readings)
-        padding = [0] * GIVEN_PER_PLACE * (self.rule.capacity - len(readings))
-        return [value for reading in readings for value in (1, *lanes(reading))] + padding
+        """Return the private inputs for these readings (`Program.given_of`)."""
+        return self.program.given_of(readings)
 
 
 @cache
 def assemble(rule: Rule) -> Assembled:
     """Build a rule's circuit; the same rule always gives the same circuit, and so the same hash."""
     traced_rule = traced(rule)
-    circuit = Circuit(PUBLIC, GIVEN_PER_PLACE * rule.capacity)
+    per_place = 1 + rule.layout.words
+    circuit = Circuit(PUBLIC, per_place * rule.capacity)
     wires = [*circuit.given]
-    places = [
-        tuple(wires[at : at + GIVEN_PER_PLACE]) for at in range(0, len(wires), GIVEN_PER_PLACE)
-    ]
-    _commit(circuit, places)
+    places = [tuple(wires[at : at + per_place]) for at in range(0, len(wires), per_place)]
+    _commit(circuit, places, rule.tree.depth)
     block = _replicate(circuit, traced_rule, places)
     outputs = _outputs(circuit, traced_rule, block)
     evaluate = template("evaluation", 1 + len(outputs), _evaluation)
     (evaluation,) = circuit.add_one(evaluate, circuit.public_wire("statement"), *outputs)
     circuit.publish("evaluation", evaluation)
     maxima = tuple(_maximum(column, rule.capacity) for column in traced_rule.columns)
-    return Assembled(rule, circuit, program(circuit), maxima)
+    return Assembled(rule, program(circuit, rule.tree, tuple(outputs), maxima))
 
 
-def _commit(circuit: Circuit, places: Sequence[tuple[int, ...]]) -> None:
+def _commit(circuit: Circuit, places: Sequence[tuple[int, ...]], depth: int) -> None:
     """Tie all places to the public field root."""
     present = [place[0] for place in places]
-    level = circuit.add(template("leaf", GIVEN_PER_PLACE, _leaf), places).output(0)
     circuit.add(template("first", 1, _first), [present[:1]])
     circuit.add(template("falling", 2, _falling), pairwise(present))
-    node = template("node", 2, _node)
-    while len(level) > 1:
-        level = circuit.add(node, zip(level[::2], level[1::2], strict=True)).output(0)
+    level = [word for place in places for word in place[1:]]
+    for height in range(depth):
+        level = _parents(circuit, level, height)
     (count,) = circuit.add_one(template("count", len(present), _sum), *present)
-    (root,) = circuit.add_one(node, level[0], count)
+    (root,) = circuit.add_one(template("root", 2, _hash), level[0], count)
     circuit.publish("field_root", root)
+
+
+def _parents(circuit: Circuit, level: Sequence[int], height: int) -> list[int]:
+    """Hash four nodes each; what is empty for ever, beyond the last place, is a constant."""
+    whole = len(level) // ARITY * ARITY
+    children = [level[at : at + ARITY] for at in range(0, whole, ARITY)]
+    found = circuit.add(template("node", ARITY, _hash), children).output(0) if children else []
+    if whole < len(level):
+        rest = level[whole:]
+        empty = [Linear.of(empty_root(height))] * (ARITY - len(rest))
+
+        def partly(trace: Trace, *given: Linear) -> list[Linear]:
+            return [gadgets.poseidon(trace, *given, *empty)]
+
+        found += circuit.add_one(template(f"last node {height}", len(rest), partly), *rest)
+    return found
 
 
 def _replicate(circuit: Circuit, rule: TracedRule, places: Sequence[tuple[int, ...]]) -> Block:
@@ -129,11 +145,6 @@ def _maximum(column: Column, capacity: int) -> int:
     return column.maximum * capacity if column.fold is Fold.SUM else column.maximum
 
 
-def _leaf(trace: Trace, present: Linear, *wires: Linear) -> list[Linear]:
-    gadgets.boolean(trace, present)
-    return [trace.product(present, gadgets.poseidon(trace, *wires))]
-
-
 def _first(trace: Trace, present: Linear) -> None:
     trace.equal(present, 1)
 
@@ -142,8 +153,8 @@ def _falling(trace: Trace, present: Linear, after: Linear) -> None:
     trace.require(after, 1 - present, 0)
 
 
-def _node(trace: Trace, left: Linear, right: Linear) -> list[Linear]:
-    return [gadgets.poseidon(trace, left, right)]
+def _hash(trace: Trace, *children: Linear) -> list[Linear]:
+    return [gadgets.poseidon(trace, *children)]
 
 
 def _sum(trace: Trace, *values: Linear) -> list[Linear]:

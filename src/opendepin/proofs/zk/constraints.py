@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opendepin.core.layout import Layout
 from opendepin.core.limits import MAX_OUTPUTS
 from opendepin.proofs.errors import RuleBroken
 from opendepin.proofs.zk import gadgets
-from opendepin.proofs.zk.language import Fold, Output, wrapped
+from opendepin.proofs.zk.language import Fold, Output
 from opendepin.proofs.zk.linear import ONE, Linear
 from opendepin.proofs.zk.machine import Handle
-from opendepin.proofs.zk.rule import LANE_MAXIMA, Rule
+from opendepin.proofs.zk.rule import Rule
 from opendepin.proofs.zk.trace import Template, Trace
+from opendepin.proofs.zk.values import wrapped
+
+Key = tuple[tuple[int, int], ...]
+"""An expression's terms, in order."""
 
 
 class ConstraintMachine:
@@ -25,27 +30,52 @@ class ConstraintMachine:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self._bits: dict[tuple[int, tuple[tuple[int, int], ...]], list[Linear]] = {}
+        self._bits: dict[tuple[int, Key], list[Linear]] = {}
+        """Checked bits by width and expression, so that nothing is taken apart twice."""
+        self._products: dict[tuple[Key, Key], Linear] = {}
         self.states: list[Linear] = []
         """What each chained state is before this reading."""
         self.after: list[Linear] = []
         """What it is after."""
 
     def product(self, left: Handle, right: Handle) -> Handle:
-        """Return left · right; 1 row unless one is constant."""
-        return self.trace.product(Linear.of(left), Linear.of(right))
+        """Return left · right; 1 row unless one is constant or the product was made before."""
+        first, second = Linear.of(left), Linear.of(right)
+        ends = _key(first), _key(second)
+        found = self._products.get(ends)
+        if found is None:
+            found = self._products[ends] = self.trace.product(first, second)
+        return found
+
+    def lane(self, places: Sequence[Linear]) -> Linear:
+        """Return the number whose checked bits are `places`."""
+        value = self.trace.once(gadgets.weighted(places))
+        self._bits[len(places), _key(value)] = [*places]
+        return value
 
     def ranged(self, value: Handle, bits: int) -> Handle:
         """Return the value, constrained to 0..2**bits-1."""
         if not 0 < bits <= gadgets.MAX_RANGE_BITS:
             raise RuleBroken(f"a range has 1..{gadgets.MAX_RANGE_BITS} bits, not {bits}")
         expression = Linear.of(value)
-        self._bits[_key(expression, bits)] = gadgets.bits(self.trace, expression, bits)
+        self._bits[bits, _key(expression)] = gadgets.bits(self.trace, expression, bits)
         return value
 
     def less_than(self, left: Handle, right: Handle, bits: int) -> Handle:
         """Return 1 if left < right else 0."""
         return gadgets.less_than(self.trace, Linear.of(left), Linear.of(right), bits)
+
+    def below(self, value: Handle, bound: int, bits: int) -> Handle:
+        """Return 1 if value < bound else 0."""
+        expression = Linear.of(value)
+        places = self._bits.get((bits, _key(expression)))
+        if places is None:
+            return gadgets.less_than(self.trace, expression, Linear.of(bound), bits)
+
+        def both(at: int) -> Linear:
+            return Linear.of(self.product(places[at], places[at + 1]))
+
+        return gadgets.below(self.trace, places, bound, both)
 
     def is_zero(self, value: Handle) -> Handle:
         """Return 1 if value is 0 else 0."""
@@ -54,9 +84,9 @@ class ConstraintMachine:
     def one_hot(self, index: Handle, bits: int, size: int, gate: Handle) -> list[Handle]:
         """Return `size` bits, number index holding the gate."""
         expression = Linear.of(index)
-        places = self._bits.get(_key(expression, bits)) or gadgets.bits(
-            self.trace, expression, bits
-        )
+        places = self._bits.get((bits, _key(expression)))
+        if places is None:
+            places = gadgets.bits(self.trace, expression, bits)
         return [*gadgets.one_hot(self.trace, places, size, Linear.of(gate))]
 
     def poseidon(self, *inputs: Handle) -> Handle:
@@ -79,6 +109,14 @@ class ConstraintMachine:
         """
         return self.largest(groups, (1 << bits) - 1 - value, bits)
 
+    def extremes(
+        self, gates: Sequence[Handle], values: Sequence[Handle], bits: int
+    ) -> tuple[Handle, Handle]:
+        """Return the smallest and the largest value whose gate is 1."""
+        pairs = zip(gates, values, strict=True)
+        gated = [Linear.of(self.product(gate, value)) for gate, value in pairs]
+        return gadgets.extremes(self.trace, [*map(Linear.of, gates)], gated, bits)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -98,8 +136,8 @@ class TracedRule:
     """A rule as constraints on one reading."""
 
     template: Template
-    """Inputs: present, the four lanes, the states. Outputs: the states after, then wires to add up
-    over all readings.
+    """Inputs: present, the reading's words, the states. Outputs: the states after, then wires to
+    add up over all readings.
     """
     states: int
     columns: tuple[Column, ...]
@@ -113,8 +151,9 @@ def traced(rule: Rule) -> TracedRule:
     """
     trace = Trace(f"rule {rule.name}")
     machine = ConstraintMachine(trace)
-    present, wires = trace.input(), [trace.input() for _ in LANE_MAXIMA]
-    outputs = rule.compute(wrapped(machine, present, wires))
+    present = gadgets.boolean(trace, trace.input())
+    lanes = _lanes(machine, rule.layout, present)
+    outputs = rule.compute(wrapped(machine, present, rule.layout, lanes))
     if not 1 <= len(outputs) <= MAX_OUTPUTS:
         raise RuleBroken(f"a rule has 1..{MAX_OUTPUTS} outputs, not {len(outputs)}")
     offered: dict[int, int] = {}
@@ -122,6 +161,20 @@ def traced(rule: Rule) -> TracedRule:
         _offer(trace, offered, Linear.of(state))
     columns = tuple(_column(trace, offered, output) for output in outputs)
     return TracedRule(trace.seal(), len(machine.states), columns)
+
+
+def _lanes(machine: ConstraintMachine, layout: Layout, present: Linear) -> list[Linear]:
+    """Take the reading's words apart, which range-checks every lane once."""
+    trace = machine.trace
+    words = [trace.input() for _ in range(layout.words)]
+    places = [
+        gadgets.unpacked(trace, word, present, layout.bits_of(number))
+        for number, word in enumerate(words)
+    ]
+    return [
+        machine.lane(places[lane.word][lane.shift : lane.shift + lane.bits])
+        for lane in layout.lanes
+    ]
 
 
 def _column(trace: Trace, offered: dict[int, int], output: Output) -> Column:
@@ -149,5 +202,5 @@ def _offer(
     return tuple(terms)
 
 
-def _key(expression: Linear, bits: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-    return bits, tuple(sorted(expression.terms.items()))
+def _key(expression: Linear) -> Key:
+    return tuple(sorted(expression.terms.items()))

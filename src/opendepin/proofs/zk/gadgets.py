@@ -7,7 +7,7 @@ determinism test.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from opendepin.core import poseidon as plain
 from opendepin.core.statement import FIELD_MODULUS
@@ -47,9 +47,103 @@ def weighted(places: Sequence[Linear]) -> Linear:
     )
 
 
+def unpacked(trace: Trace, word: Linear, present: Linear, width: int) -> list[Linear]:
+    """Take a word of `width` bits apart, and demand 0 where nothing is present; n + 2 rows."""
+    made = bits(trace, word, width)
+    trace.require(word, 1 - present, 0)
+    return made
+
+
 def less_than(trace: Trace, left: Linear, right: Linear, width: int) -> Linear:
-    """Return 1 if left < right else 0; both must be ranged to `width` bits; n + 2 rows."""
-    return 1 - bits(trace, left - right + (1 << width), width + 1)[width]
+    """Return 1 if left < right else 0; both must be ranged to `width` bits; n + 1 rows.
+
+    The difference plus 2**n is n bits and one above them, which says that left >= right. That one
+    is what the others leave of the difference, so it needs no wire.
+    """
+    shifted = left - right + (1 << width)
+    low = [boolean(trace, bit) for bit in trace.advise_bits(shifted, width)]
+    above = (shifted - weighted(low)) * pow(2, -width, FIELD_MODULUS)
+    return 1 - boolean(trace, trace.once(above))
+
+
+def larger(trace: Trace, left: Linear, right: Linear, width: int) -> Linear:
+    """Return the larger of two values ranged to `width` bits; n + 2 rows."""
+    return select(trace, less_than(trace, left, right, width), right, left)
+
+
+def below(
+    trace: Trace, places: Sequence[Linear], bound: int, both: Callable[[int], Linear]
+) -> Linear:
+    """Return 1 if the number whose checked bits are `places` is below a constant, else 0.
+
+    Two bits at a time, low first: the number is below if its upper digits are, or are equal and
+    the rest is below. `both(i)` gives the product of bits i and i + 1, which further constants
+    share; about n / 2 rows for those and n / 2 for each constant.
+    """
+    found = Linear({})
+    for at in range(0, len(places), 2):
+        digit = bound >> at & 3
+        smaller, equal = _digit(places, at, digit, both)
+        if digit or found.constant != 0:
+            found = smaller() + trace.product(equal(), found)
+    return found
+
+
+def _digit(
+    places: Sequence[Linear], at: int, digit: int, both: Callable[[int], Linear]
+) -> tuple[Callable[[], Linear], Callable[[], Linear]]:
+    """Say how to make [digit of the number < digit] and [=], as expressions over its two bits."""
+    low = places[at]
+    if at + 1 == len(places):
+        cases = (
+            (lambda: Linear({}), lambda: 1 - low),
+            (lambda: 1 - low, lambda: low),
+        )
+        return cases[digit]
+    high = places[at + 1]
+    return (
+        (lambda: Linear({}), lambda: 1 - low - high + both(at)),
+        (lambda: 1 - low - high + both(at), lambda: low - both(at)),
+        (lambda: 1 - high, lambda: high - both(at)),
+        (lambda: 1 - both(at), lambda: both(at)),
+    )[digit]
+
+
+def extremes(
+    trace: Trace, gates: Sequence[Linear], gated: Sequence[Linear], width: int
+) -> tuple[Linear, Linear]:
+    """Return the smallest and the largest of the values whose gate is 1; 2**width - 1 and 0 if none
+    is.
+
+    Gates must be bits, `gated` the values, ranged to `width` bits, times their gates. Values are
+    compared in pairs first, so three comparisons serve two values: about 3n/2 + 5 rows a value.
+    """
+    most = (1 << width) - 1
+    highs: list[Linear] = []
+    complements: list[Linear] = []
+    for at in range(0, len(gated) - 1, 2):
+        (first, second), (left, right) = gates[at : at + 2], gated[at : at + 2]
+        high = larger(trace, left, right, width)
+        low = left + right - high
+        both = trace.product(first, second)
+        lowest = low + trace.product(1 - both, high - low)
+        highs.append(high)
+        complements.append((first + second - both) * most - lowest)
+    if len(gated) % 2:
+        highs.append(gated[-1])
+        complements.append(gates[-1] * most - gated[-1])
+    return most - _largest(trace, complements, width), _largest(trace, highs, width)
+
+
+def _largest(trace: Trace, values: Sequence[Linear], width: int) -> Linear:
+    level = [*values]
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [
+            *(larger(trace, left, right, width) for left, right in pairs),
+            *level[len(level) // 2 * 2 :],
+        ]
+    return level[0]
 
 
 def select(trace: Trace, flag: Linear, yes: Linear, no: Linear) -> Linear:
@@ -96,7 +190,7 @@ def raise_largest(
     """Return each group's state after one value: the larger of both where the group's bit is set,
     else unchanged.
 
-    The bits must exclude each other; states and value must be ranged to `width`. 2 · groups + n + 3
+    The bits must exclude each other; states and value must be ranged to `width`. 2 · groups + n + 2
     rows.
     """
     looked = sum(

@@ -12,10 +12,11 @@ from opendepin.core import poseidon
 from opendepin.core.journey import Reading
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.errors import ReadingsRejected, RuleBroken
-from opendepin.proofs.zk.language import Fold, Output, wrapped
+from opendepin.proofs.zk.language import Fold, Output
 from opendepin.proofs.zk.linear import Linear
 from opendepin.proofs.zk.machine import Handle
-from opendepin.proofs.zk.rule import Rule, lanes
+from opendepin.proofs.zk.rule import Rule
+from opendepin.proofs.zk.values import wrapped
 
 
 class IntegerMachine:
@@ -39,6 +40,10 @@ class IntegerMachine:
         """Return 1 if left < right else 0."""
         return int(_integer(left) < _integer(right))
 
+    def below(self, value: Handle, bound: int, bits: int) -> Handle:
+        """Return 1 if value < bound else 0."""
+        return int(_integer(value) < bound)
+
     def is_zero(self, value: Handle) -> Handle:
         """Return 1 if value is 0 else 0."""
         return int(_integer(value) == 0)
@@ -58,6 +63,14 @@ class IntegerMachine:
 
     smallest = largest
 
+    def extremes(
+        self, gates: Sequence[Handle], values: Sequence[Handle], bits: int
+    ) -> tuple[Handle, Handle]:
+        """Return the smallest and the largest value whose gate is 1; without any 2**bits-1, 0."""
+        pairs = zip(map(_integer, gates), map(_integer, values), strict=True)
+        found = [value for gate, value in pairs if gate]
+        return min(found, default=(1 << bits) - 1), max(found, default=0)
+
 
 def outputs(rule: Rule, readings: Sequence[Reading]) -> tuple[int, ...]:
     """Return the rule's outputs over these readings.
@@ -66,10 +79,9 @@ def outputs(rule: Rule, readings: Sequence[Reading]) -> tuple[int, ...]:
         ReadingsRejected: the rule's circuit does not take them.
     """
     rule.check(readings)
-    machine = IntegerMachine()
-    columns = zip(
-        *(rule.compute(wrapped(machine, 1, lanes(each))) for each in readings), strict=True
-    )
+    machine, layout = IntegerMachine(), rule.layout
+    seen = (wrapped(machine, 1, layout, layout.stored(each)) for each in readings)
+    columns = zip(*map(rule.compute, seen), strict=True)
     return tuple(_folded(column) for column in columns)
 
 

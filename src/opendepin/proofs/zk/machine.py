@@ -29,6 +29,10 @@ class Machine(Protocol):
         """Return 1 if left < right else 0; both are ranged to `bits`."""
         ...
 
+    def below(self, value: Handle, bound: int, bits: int) -> Handle:
+        """Return 1 if value < bound else 0; value is ranged to `bits`, bound in 1..2**bits-1."""
+        ...
+
     def is_zero(self, value: Handle) -> Handle:
         """Return 1 if value is 0 else 0."""
         ...
@@ -47,4 +51,13 @@ class Machine(Protocol):
 
     def smallest(self, groups: Sequence[Handle], value: Handle, bits: int) -> list[Handle]:
         """Return, per group, what a fold over all readings needs to find its smallest value."""
+        ...
+
+    def extremes(
+        self, gates: Sequence[Handle], values: Sequence[Handle], bits: int
+    ) -> tuple[Handle, Handle]:
+        """Return the smallest and the largest value whose gate is 1; without any 2**bits-1 and 0.
+
+        Gates are bits, values are ranged to `bits`.
+        """
         ...

@@ -5,29 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from opendepin.core.errors import SchemaRejected
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.journey import Reading
-from opendepin.core.limits import MAX_DEVICES_PER_PROJECT, MAX_OBSERVED_S, MAX_SEQ
+from opendepin.core.layout import Layout
+from opendepin.core.schema import Schema
 from opendepin.proofs.errors import ReadingsRejected, RuleBroken
 from opendepin.proofs.zk import language
 
 MAX_CAPACITY = 4_096
 """Most readings of one circuit."""
-
-MAX_VALUE = (1 << 20) - 1
-"""Largest value of a reading's fourth lane."""
-
-LANE_MAXIMA = {
-    "device_index": MAX_DEVICES_PER_PROJECT - 1,
-    "seq": MAX_SEQ,
-    "observed_s": MAX_OBSERVED_S,
-    "value": MAX_VALUE,
-}
-"""The lanes of a reading in the order of the field leaf, and the largest value of each."""
-
-
-def lanes(reading: Reading) -> tuple[int, int, int, int]:
-    """Return a reading's lanes in the order of the field leaf."""
-    return reading.device_index, reading.seq, reading.observed_s, reading.value
 
 
 @dataclass(frozen=True)
@@ -35,6 +22,7 @@ class Rule:
     """What a project computes over each segment."""
 
     name: str
+    schema: Schema
     capacity: int
     """Readings in one proof, a power of two."""
     compute: Callable[[language.Reading], Sequence[language.Output]]
@@ -46,9 +34,14 @@ class Rule:
             )
 
     @property
-    def depth(self) -> int:
-        """Levels of the field tree below its root."""
-        return self.capacity.bit_length() - 1
+    def layout(self) -> Layout:
+        """How a reading becomes lanes and words."""
+        return Layout.of(self.schema)
+
+    @property
+    def tree(self) -> FieldTree:
+        """What the readings of a segment commit to."""
+        return FieldTree(self.layout, self.capacity)
 
     def resized(self, capacity: int) -> Rule:
         """Return the same rule for another number of readings."""
@@ -60,11 +53,19 @@ class Rule:
         Raises:
             ReadingsRejected: the first thing that does not fit.
         """
-        if not 1 <= len(readings) <= self.capacity:
-            raise ReadingsRejected(
-                f"{self.name} takes 1..{self.capacity} readings, not {len(readings)}"
-            )
-        for at, reading in enumerate(readings):
-            for lane, (name, maximum) in zip(lanes(reading), LANE_MAXIMA.items(), strict=True):
-                if not 0 <= lane <= maximum:
-                    raise ReadingsRejected(f"reading {at}: {name} = {lane} is outside 0..{maximum}")
+        check_readings(self.name, self.tree, readings)
+
+
+def check_readings(name: str, tree: FieldTree, readings: Sequence[Reading]) -> None:
+    """Refuse readings that a circuit of such a tree does not take.
+
+    Raises:
+        ReadingsRejected: the first thing that does not fit.
+    """
+    if not 1 <= len(readings) <= tree.capacity:
+        raise ReadingsRejected(f"{name} takes 1..{tree.capacity} readings, not {len(readings)}")
+    for at, reading in enumerate(readings):
+        try:
+            tree.layout.stored(reading)
+        except SchemaRejected as error:
+            raise ReadingsRejected(f"reading {at}: {error}") from error

@@ -34,12 +34,38 @@ export function messageId(message, networkId, project) {
 }
 
 export function checkSchema(data, schema) {
-  for (const [key, name, low, high] of schema) {
+  for (const [key, name, low, high, , , length] of schema) {
     const value = data.get(BigInt(key));
-    if (typeof value !== "bigint") throw new Fault(`field ${name} is missing or no integer`);
-    if (value < BigInt(low) || value > BigInt(high)) throw new Fault(`field ${name} = ${value} is out of its bounds`);
+    if (length > 1 && !(Array.isArray(value) && value.length === length)) throw new Fault(`field ${name} is missing or no array of ${length}`);
+    for (const each of length > 1 ? value : [value]) {
+      if (typeof each !== "bigint") throw new Fault(`field ${name} is missing or no integer`);
+      if (each < BigInt(low) || each > BigInt(high)) throw new Fault(`field ${name} = ${each} is out of its bounds`);
+    }
   }
   if (data.size !== schema.length) throw new Fault("the data has a field the schema does not know");
+}
+
+// A reading as words (docs/spec/encodings.md §4): lanes of fixed widths, low bits first, none split over two words.
+const WORD_BITS = 248;
+
+export function wordsOf(schema, index, message) {
+  const lanes = [[BigInt(index), 20], [message.data.get(1n), 40], [message.seq, 53]];
+  for (const [key, , low, high] of schema.slice(1)) {
+    const bits = Math.max(1, (BigInt(high) - BigInt(low)).toString(2).length);
+    for (const value of [message.data.get(BigInt(key))].flat()) lanes.push([value - BigInt(low), bits]);
+  }
+  const words = [0n];
+  let shift = 0;
+  for (const [value, bits] of lanes) {
+    if (value < 0n || value >> BigInt(bits)) throw new Fault("a value does not fit its lane", String(value), `below 2^${bits}`);
+    if (shift + bits > WORD_BITS) {
+      words.push(0n);
+      shift = 0;
+    }
+    words[words.length - 1] |= value << BigInt(shift);
+    shift += bits;
+  }
+  return words;
 }
 
 export function groupDigest(g, networkId) {
@@ -116,7 +142,7 @@ export const outputsHash = (outputs) => keccak(join(abi(32, outputs.length), ...
 export const schemaHash = (schema) => keccak(encode(schema));
 
 export function manifestHash(m) {
-  return keccak(encode([m.name, m.version, schemaHash(m.schema), m.compute, m.capacity, m.value_field, m.pay_offset, m.pay_count]));
+  return keccak(encode([m.name, m.version, schemaHash(m.schema), m.compute, m.capacity, m.pay_offset, m.pay_count]));
 }
 
 export const programId = (manifest, circuit, key) => keccak(abi(DOMAIN.program, manifest, circuit, key));

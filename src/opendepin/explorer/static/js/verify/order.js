@@ -75,12 +75,13 @@ const plainRanges = (segment) => segment.ranges.map(({ gateway, first, last, ide
 
 export function fieldRootStep(c) {
   if (!c.manifest) throw new Absent("the project's manifest comes with its first settled task");
-  const key = BigInt(c.manifest.value_field);
+  const { schema, capacity } = c.manifest;
   const readings = c.rows.map(({ message, group }) => {
+    form.checkSchema(message.data, schema);
     const { index } = form.keyAt(c.history(message.device), group.identityBlock, group.project);
-    return [index, message.seq, message.data.get(1n), message.data.get(key)];
+    return form.wordsOf(schema, index, message);
   });
-  return { ...agree(fieldRoot(readings, c.manifest.capacity), c.segment.field_root, "the readings give another field root"), from: "batch.segments" };
+  return { ...agree(fieldRoot(readings, capacity), c.segment.field_root, "the readings give another field root"), from: "batch.segments" };
 }
 
 export function segmentsRoot(c) {

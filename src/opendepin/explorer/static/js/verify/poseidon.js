@@ -76,16 +76,16 @@ export function poseidon(...inputs) {
   return state[0];
 }
 
-// The root over the readings' leaves, and their number: what a proof is about.
+// The root of the 4-ary tree over the readings' words, and the readings' number: what a proof is about.
 export function fieldRoot(readings, capacity) {
-  let level = readings.map((lanes) => poseidon(...lanes));
+  let level = readings.flat();
   let empty = 0n;
-  for (let size = capacity; size > 1; size /= 2) {
-    if (level.length % 2) level.push(empty);
+  for (let size = 1; size < capacity * readings[0].length; size *= 4) {
+    while (level.length % 4) level.push(empty);
     const next = [];
-    for (let i = 0; i < level.length; i += 2) next.push(poseidon(level[i], level[i + 1]));
+    for (let i = 0; i < level.length; i += 4) next.push(poseidon(...level.slice(i, i + 4)));
     level = next;
-    empty = poseidon(empty, empty);
+    empty = poseidon(empty, empty, empty, empty);
   }
-  return poseidon(level.length ? level[0] : empty, readings.length);
+  return poseidon(level[0], readings.length);
 }
