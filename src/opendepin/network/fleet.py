@@ -200,6 +200,18 @@ async def simulate(
     return await _send(home, device, readings, every_s, progress)
 
 
+async def report(
+    home: Home, device: str, readings: list[tuple[int | None, Data]]
+) -> list[dict[str, Any]]:
+    """Send readings of a device of this home, given by field key; return the receipts.
+
+    Raises:
+        GatewayRefused, GatewayAway, ReceiptWrong: see `sdk.sender`.
+        SchemaRejected: a reading is outside the schema.
+    """
+    return await _send(home, device, readings, 0.0, None)
+
+
 def _moved(field: Field, value: int, chance: SystemChance) -> int:
     step = max(1, (field.maximum - field.minimum) // STEP_SHARE // 10)
     moved = value + chance.below(2 * step + 1) - step

@@ -78,16 +78,14 @@ class Built:
 
     def totals(self) -> list[int]:
         """Return each output over the whole sample, the segments' results folded."""
-        columns = zip(*([int(value) for value in each] for each in self.traced.results))
+        results = [[int(value) for value in each] for each in self.traced.results]
         return [
-            _folded(fold, list(column))
-            for fold, column in zip(self.traced.folds, columns, strict=True)
+            _folded(fold, [each[at] for each in results])
+            for at, fold in enumerate(self.traced.folds)
         ]
 
 
-def build(
-    folder: Path, *, cost: bool = False, forge: bool = False, walled: bool = True
-) -> Built:
+def build(folder: Path, *, cost: bool = False, forge: bool = False, walled: bool = True) -> Built:
     """Read and trace a project.
 
     Raises:
@@ -158,5 +156,3 @@ def _folded(fold: str, values: list[int]) -> int:
         return sum(values)
     there = [value for value in values if value]
     return max(there, default=0) if fold == "largest" else min(there, default=0)
-
-

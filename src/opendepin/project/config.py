@@ -33,7 +33,8 @@ Line = Annotated[str, Meta(min_length=1, max_length=120)]
 Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?$", description="as 0.5")]
 Place = Annotated[str, Meta(pattern=r"^[\w.-][\w./-]{0,199}$", description="path in the project")]
 Entry = Annotated[
-    str, Meta(pattern=r"^[\w./-]{1,100}\.py:[A-Za-z_]\w{0,99}$", description="as project.py:compute")
+    str,
+    Meta(pattern=r"^[\w./-]{1,100}\.py:[A-Za-z_]\w{0,99}$", description="as project.py:compute"),
 ]
 
 

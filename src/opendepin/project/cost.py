@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-Tracer = Callable[[FrameType, str, object], object]
 
 
 class LineCost:
@@ -37,7 +36,7 @@ class LineCost:
         """Return file, line and rows, most rows first."""
         return [(*at, rows) for at, rows in self._counted.most_common() if rows]
 
-    def _trace(self, frame: FrameType, event: str, _argument: object) -> Tracer | None:
+    def _trace(self, frame: FrameType, event: str, _argument: Any) -> Any:
         if not frame.f_code.co_filename.startswith(self._folder):
             return None
         self._book()

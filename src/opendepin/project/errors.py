@@ -5,7 +5,8 @@ DepinError
     ├── ConfigRejected     config-…   `depin.toml` is missing, or holds what is not allowed
     ├── SampleRejected     sample     a line of the sample data does not fit the schema
     ├── TraceRejected      trace      the rule's trace is not the data it should be
-    └── ScaffoldRefused    scaffold   the folder exists, or the template does not
+    ├── ScaffoldRefused    scaffold   the folder exists, or the template does not
+    └── DeployRefused      project-…  the project cannot be put onto this network as it is
 """
 
 from __future__ import annotations
@@ -35,3 +36,9 @@ class ScaffoldRefused(Rejected):
     """No project can be made there."""
 
     code = "scaffold"
+
+
+class DeployRefused(Rejected):
+    """The project does not go onto this network as it is."""
+
+    code = "project-deploy"

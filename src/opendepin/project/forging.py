@@ -40,9 +40,11 @@ def forge(assembled: Assembled, names: Sequence[str], readings: Sequence[Reading
     found = [
         Forged(attempt="the honest witness is taken", refused=honest, by="" if honest else "none")
     ]
-    for name, wire in zip(names, assembled.program.outputs, strict=True):
-        for change in (1, -1):
-            found.append(_lie(assembled, f"{name} {change:+}", wires, wire, change))
+    found += [
+        _lie(assembled, f"{name} {change:+}", wires, wire, change)
+        for name, wire in zip(names, assembled.program.outputs, strict=True)
+        for change in (1, -1)
+    ]
     places = len(given) // assembled.rule.capacity
     last = (len(readings) - 1) * places
     without = [*given[:last], *[0] * places, *given[last + places :]]

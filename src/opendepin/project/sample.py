@@ -146,7 +146,5 @@ def _time(text: str) -> int:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise SampleRejected(
-            f"observed = {text!r} is neither Unix seconds nor ISO 8601"
-        ) from error
+        raise SampleRejected(f"observed = {text!r} is neither Unix seconds nor ISO 8601") from error
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

@@ -29,7 +29,7 @@ def scaffold(folder: Path, template: str, title: str | None = None) -> list[str]
     name = folder.name
     if not NAME.fullmatch(name):
         raise ScaffoldRefused(
-            f"{name[:60]!r} is no name of a project: a letter, then letters, digits and -, all small"
+            f"{name[:60]!r} is no name of a project: a letter, then letters, digits, -; all small"
         )
     if template not in templates():
         raise ScaffoldRefused(

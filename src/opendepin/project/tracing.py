@@ -137,13 +137,14 @@ def _outputs(found: object, entry: str) -> Iterable[tuple[str, Output]]:
         if isinstance(value, Output):
             yield name, value
             continue
-        several = list(cast("Iterable[object]", value)) if isinstance(value, Iterable) else []
+        iterable = cast("Iterable[object]", value) if isinstance(value, Iterable) else ()
+        several = list(iterable)
         for index, each in enumerate(several):
             if not isinstance(each, Output):
                 raise RuleBroken(_no_output(f"{name}[{index}]", each))
             yield f"{name}[{index}]", each
         if not several:
-            raise RuleBroken(_no_output(name, value))
+            raise RuleBroken(_no_output(name, cast("object", value)))
 
 
 def _no_output(name: str, value: object) -> str:
