@@ -311,7 +311,7 @@ def deploy(
     out.print(f"page     {place.addresses().get('explorer')}", markup=False)
     name = built.config.project.name
     out.print(
-        f"next     depin device new {name}-mine --project {deployed.project}   ·   depin task list"
+        f"next     depin device new {name}-mine --project {name}   ·   depin task list"
         "   ·   depin down",
         markup=False,
         soft_wrap=True,

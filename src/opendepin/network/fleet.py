@@ -78,6 +78,24 @@ def device_id(home: Home, device: str) -> str:
         return str(_entry(home, device)[1]["device"])
 
 
+def project_of(home: Home, named: str) -> int:
+    """Return a project's id, given the id or the name in its manifest.
+
+    Raises:
+        HomeRefused: no such project is served here.
+    """
+    files = ProjectFolder(home).all()
+    for file in files:
+        if named in (str(file.project), file.manifest.name):
+            return file.project
+    known = ", ".join(f"{file.project} ({file.manifest.name})" for file in files)
+    raise HomeRefused(
+        f"no project {named[:60]!r} is served here; there are "
+        f"{known or 'none yet: `depin deploy` and `depin demo` make one'}",
+        code="project",
+    )
+
+
 async def new(home: Home, name: str, project: int) -> dict[str, Any]:
     """Make a key, register the device, note it.
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
+from opendepin.core.errors import Rejected
 from opendepin.core.journey import Reading
 from opendepin.core.schema import OBSERVED, Schema
 from opendepin.project.config import Config, FieldTable
@@ -68,7 +69,7 @@ def read_sample(text: bytes, config: Config) -> Sample:
         for line in reader:
             try:
                 rows.append(_row(line, config, schema, devices))
-            except (KeyError, ValueError, InvalidOperation, SampleRejected) as error:
+            except (KeyError, ValueError, InvalidOperation, Rejected) as error:
                 what = f"no column {error}" if isinstance(error, KeyError) else str(error)
                 raise SampleRejected(f"sample, line {reader.line_num}: {what}") from error
             if len(rows) > MAX_ROWS or len(devices) > MAX_DEVICES:
