@@ -28,7 +28,7 @@ def within(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_projects_rule_is_proven_and_settled(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+    home, folder = Home(tmp_path / "home"), tmp_path
     settings.write_default(home.settings, small_settings())
     try:
         for number, template in enumerate(("weather", "blank"), start=1):

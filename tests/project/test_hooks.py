@@ -7,6 +7,7 @@ from typing import Any
 
 import boa
 import pytest
+from boa import interpret
 
 from opendepin.contracts.sources import ROOT
 from opendepin.project.scaffold import scaffold
@@ -28,7 +29,7 @@ def hook(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Any, str]
     template = request.param
     scaffold(tmp_path / "my-net", template)
     settlement = boa.env.generate_address()
-    boa.set_search_paths([str(ROOT)])
+    interpret.set_search_paths([str(ROOT)])
     contract = boa.load(str(tmp_path / "my-net" / "contracts" / "Hook.vy"), settlement, PROJECT)
     return template, contract, settlement
 
