@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from opendepin import __version__
-from opendepin.cli import batches, demo, devices, doctor, networks, output, tasks, verifying
+from opendepin.cli import (
+    batches,
+    demo,
+    devices,
+    doctor,
+    networks,
+    output,
+    projects,
+    tasks,
+    verifying,
+)
 
 app = typer.Typer(
     name="depin",
@@ -38,6 +48,8 @@ def root(
 
 
 app.command("demo")(demo.demo)
+for function in (projects.new, projects.run, projects.test, projects.deploy):
+    app.command(function.__name__)(function)
 for function in (networks.up, networks.down, networks.status, networks.logs, networks.open_page):
     app.command(function.__name__.removesuffix("_page"))(function)
 app.command("doctor")(doctor.doctor)

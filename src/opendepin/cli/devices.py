@@ -15,7 +15,7 @@ from opendepin.network import fleet
 
 app = typer.Typer(no_args_is_help=True)
 Device = Annotated[str, typer.Argument(help="Device id (0x and 40 hex digits) or its local name.")]
-Project = Annotated[int, typer.Option(help="Project id.", min=1)]
+Project = Annotated[str, typer.Option(help="Project: its id, or its name.")]
 
 
 def _cells(device: Row) -> list[Any]:
@@ -38,11 +38,12 @@ KEY_HISTORY = Table(
 def new(
     home: HomeOption,
     name: Annotated[str, typer.Argument(help="A local name for its key.")],
-    project: Project = 1,
+    project: Project = "1",
     json_: JsonOption = False,
 ) -> None:
     """Make a key, sign the permits of device and owner, and register the device on Layer 1."""
-    found = asyncio.run(fleet.new(home_of(home), name, project))
+    place = home_of(home)
+    found = asyncio.run(fleet.new(place, name, fleet.project_of(place, project)))
     if json_:
         print_json(found)
         return

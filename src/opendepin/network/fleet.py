@@ -78,6 +78,24 @@ def device_id(home: Home, device: str) -> str:
         return str(_entry(home, device)[1]["device"])
 
 
+def project_of(home: Home, named: str) -> int:
+    """Return a project's id, given the id or the name in its manifest.
+
+    Raises:
+        HomeRefused: no such project is served here.
+    """
+    files = ProjectFolder(home).all()
+    for file in files:
+        if named in (str(file.project), file.manifest.name):
+            return file.project
+    known = ", ".join(f"{file.project} ({file.manifest.name})" for file in files)
+    raise HomeRefused(
+        f"no project {named[:60]!r} is served here; there are "
+        f"{known or 'none yet: `depin deploy` and `depin demo` make one'}",
+        code="project",
+    )
+
+
 async def new(home: Home, name: str, project: int) -> dict[str, Any]:
     """Make a key, register the device, note it.
 
@@ -198,6 +216,18 @@ async def simulate(
         data: Data = {key: each if len(each) > 1 else each[0] for key, each in now.items()}
         readings.append((None, data))
     return await _send(home, device, readings, every_s, progress)
+
+
+async def report(
+    home: Home, device: str, readings: list[tuple[int | None, Data]]
+) -> list[dict[str, Any]]:
+    """Send readings of a device of this home, given by field key; return the receipts.
+
+    Raises:
+        GatewayRefused, GatewayAway, ReceiptWrong: see `sdk.sender`.
+        SchemaRejected: a reading is outside the schema.
+    """
+    return await _send(home, device, readings, 0.0, None)
 
 
 def _moved(field: Field, value: int, chance: SystemChance) -> int:

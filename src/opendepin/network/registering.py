@@ -50,6 +50,16 @@ class Registration:
     metadata_hash: bytes = bytes(32)
 
 
+@dataclass(frozen=True)
+class Rates:
+    """What a program pays, in wei."""
+
+    operator_fee: int
+    """For each proven task."""
+    unit_rate: int
+    """For each proven unit, to the device's owner."""
+
+
 class Registrar:
     """Sends what people ask of the registries; one account pays."""
 
@@ -96,10 +106,14 @@ class Registrar:
         vk_hash: bytes,
         verifier: bytes,
         callback: bytes,
+        rates: Rates | None = None,
     ) -> Outcome:
-        """Register a program version of a project that the paying account owns."""
+        """Register a program version of a project that the paying account owns; without rates it
+        pays what the network's settings say.
+        """
         programs = self._parts.contract("Programs")
         economy = self._parts.settings.economy
+        rates = rates or Rates(wei(economy.operator_fee), wei(economy.unit_rate))
         data = programs.data(
             "register",
             project,
@@ -109,8 +123,8 @@ class Registrar:
             verifier,
             manifest.pay_offset,
             manifest.pay_count,
-            wei(economy.operator_fee),
-            wei(economy.unit_rate),
+            rates.operator_fee,
+            rates.unit_rate,
             callback,
         )
         name = f"program/{project}/{manifest.hash().hex()}/{vk_hash.hex()}"

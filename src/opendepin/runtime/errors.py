@@ -4,7 +4,9 @@ DepinError
 ├── Rejected
 │   ├── SettingsRejected      settings-…   a key, type or value of a settings file is not allowed
 │   ├── Problem               (any code)   an HTTP request is refused with a status of its own
-│   └── HomeLocked            home-locked  another network runs in this home directory
+│   ├── HomeLocked            home-locked  another network runs in this home directory
+│   ├── ProjectStopped        sandbox-stopped  a project's code tried what it may not, or too much
+│   └── ProjectFailed         project-code a project's code raised an exception
 ├── PeerFault
 │   ├── AnswerRefused         answer-…     a peer answers too much, too slowly, or packed
 │   └── ChildFailed           child-…      a child process did not start, or ended
@@ -12,7 +14,8 @@ DepinError
     ├── RotFound              rot          stored bytes are not the ones that were written
     ├── LogFailed             log-failed   the disk failed under a record; no more is accepted
     ├── LogFull               log-full     no room for the record; nothing was written, try later
-    └── PortTaken             port-taken   no free port where a service wants to listen
+    ├── PortTaken             port-taken   no free port where a service wants to listen
+    └── SandboxMissing        sandbox-missing  this machine cannot wall in a project's code
 """
 
 from __future__ import annotations
@@ -59,6 +62,30 @@ class HomeLocked(Rejected):
     code = "home-locked"
 
 
+class ProjectStopped(Rejected):
+    """A project's code tried what it may not, or used too much; `kind` says what."""
+
+    code = "sandbox-stopped"
+
+    def __init__(self, message: str, *, kind: str = "", printed: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.printed = printed
+        """What it had printed until then."""
+
+
+class ProjectFailed(Rejected):
+    """A project's code raised an exception; the text begins with file and line."""
+
+    code = "project-code"
+
+    def __init__(self, message: str, *, at: tuple[str, int] = ("", 0), printed: str = "") -> None:
+        super().__init__(message)
+        self.at = at
+        """File within the project, and line; empty when the exception came from elsewhere."""
+        self.printed = printed
+
+
 class ChildFailed(PeerFault):
     """A child process did not start, ended early or said what it should not."""
 
@@ -89,3 +116,9 @@ class PortTaken(Broken):
     """A port that a service must listen on is taken."""
 
     code = "port-taken"
+
+
+class SandboxMissing(Broken):
+    """The kernel lacks a part of the sandbox, so that nothing of the project was run."""
+
+    code = "sandbox-missing"

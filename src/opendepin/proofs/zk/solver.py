@@ -42,6 +42,18 @@ def solve(circuit: Circuit, given: Sequence[int], public: Mapping[str, int]) -> 
     return wires
 
 
+def follow(circuit: Circuit, wires: list[int], template: str) -> None:
+    """Compute the blocks of one template anew from changed wires, and the public inputs that are
+    tied to them.
+    """
+    for block in circuit.blocks:
+        if block.template.name == template:
+            for instance in range(len(block.inputs)):
+                _run(block, instance, wires)
+    for target, source in circuit.copies:
+        wires[target] = wires[source]
+
+
 def outputs_of(program: Program, readings: Sequence[Reading]) -> tuple[int, ...]:
     """Return a program's outputs over readings: only the blocks that outputs hang on are run.
 

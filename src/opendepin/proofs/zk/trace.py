@@ -86,6 +86,11 @@ class Trace:
         self._tape: list[_OpenStep] = []
         self._outputs: list[int] = []
 
+    @property
+    def row_count(self) -> int:
+        """Rows so far."""
+        return len(self._rows)
+
     def input(self) -> Linear:
         """Take one more input; it holds whatever wire the circuit connects."""
         self._inputs += 1
