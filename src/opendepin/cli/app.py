@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from opendepin import __version__
-from opendepin.cli import batches, demo, devices, doctor, networks, output, tasks, verifying
+from opendepin.cli import (
+    batches,
+    demo,
+    devices,
+    doctor,
+    networks,
+    operators,
+    output,
+    tasks,
+    verifying,
+)
 
 app = typer.Typer(
     name="depin",
@@ -45,6 +55,7 @@ app.command("verify")(verifying.verify)
 app.command("export")(verifying.export)
 app.add_typer(devices.app, name="device", help="Identities of devices, and messages from them.")
 app.add_typer(tasks.app, name="task", help="Computations over device data, their proofs, pay.")
+app.add_typer(operators.app, name="operator", help="Compute for a network, bonded and paid.")
 app.add_typer(batches.app, name="batch", help="Ordered and attested batches of messages.")
 
 

@@ -24,6 +24,7 @@ class TaskAssigned:
     operator: bytes
     attempt: int
     deadline: int
+    skipped: int
 
 
 @dataclass(frozen=True)
