@@ -36,7 +36,7 @@ def join(
     capacity: Annotated[int | None, typer.Option(min=1, max=65_535, help="Tasks at once.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Make the operator's home, bond, start computing. --home is the operator's, not the network's."""
+    """Make the operator's own home (--home), bond, and start computing for --network."""
     wanted = Wanted("active", None if stake is None else str(_wei(stake)), capacity)
     found = asyncio.run(joining.join(home_of(home), home_of(network), wanted, _say(json_)))
     _print(found, json_, f"next     depin operator status --home {found['home']}")

@@ -72,7 +72,7 @@ def drawn(
 
 
 def snapshot_address(operators: bytes, version: int, members: Sequence[Member]) -> bytes:
-    """Return where the snapshot of these members stands: its address binds all of them (CREATE2)."""
+    """Return where the snapshot of these members stands: its CREATE2 address binds them all."""
     upto = accumulate(member.weight for member in members)
     words = b"".join(
         member.operator + total.to_bytes(12, "big")

@@ -37,7 +37,7 @@ Place = tuple[bytes, int]
 """Task id and attempt: what one assignment is."""
 
 HOPELESS = frozenset({"unknown-program"})
-"""Codes of failures that another try does not mend: the task is given back, the bond stays whole."""
+"""Codes of failures that no other try mends: the task is given back, the bond stays whole."""
 
 
 @dataclass
