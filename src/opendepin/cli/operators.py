@@ -12,7 +12,7 @@ from opendepin.cli.output import HomeOption, JsonOption, command, err, home_of, 
 from opendepin.core.errors import Rejected
 from opendepin.core.units import tokens, wei
 from opendepin.network import joining
-from opendepin.network.membership import Wanted
+from opendepin.network.membership import State, Wanted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -77,7 +77,7 @@ def leave(home: HomeOption, json_: JsonOption = False) -> None:
     _ask(home, "left", json_)
 
 
-def _ask(home: Path, state: str, json_: bool) -> None:
+def _ask(home: Path, state: State, json_: bool) -> None:
     _print(asyncio.run(joining.ask(home_of(home), state, _say(json_))), json_)
 
 

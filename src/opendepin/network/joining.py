@@ -21,6 +21,7 @@ from opendepin.network.founding import FAUCET, operator_name, store_name
 from opendepin.network.home import Home, read_json, write_json
 from opendepin.network.membership import (
     OperatorRecord,
+    State,
     Wanted,
     read_wanted,
     record_json,
@@ -144,7 +145,7 @@ def start(home: Home, say: Callable[[str], None]) -> None:
     raise StartFailed(f"the operator did not start: {' '.join(tail)} ({log})")
 
 
-async def ask(home: Home, state: str, say: Callable[[str], None]) -> dict[str, Any]:
+async def ask(home: Home, state: State, say: Callable[[str], None]) -> dict[str, Any]:
     """Ask the running operator to be active, paused or out, and wait until Layer 1 says so.
 
     Raises:
@@ -153,19 +154,12 @@ async def ask(home: Home, state: str, say: Callable[[str], None]) -> dict[str, A
     """
     network_of(home)
     before = read_wanted(home, SERVICE)
-    wanted = Wanted("active" if state == "active" else _checked(state), before.stake)
-    write_wanted(home, SERVICE, Wanted(wanted.state, before.stake, before.capacity))
+    write_wanted(home, SERVICE, Wanted(state, before.stake, before.capacity))
     start(home, say)
     return await wait_for(home, state, say)
 
 
-def _checked(state: str) -> Any:
-    if state not in ("paused", "left"):
-        raise HomeRefused(f"an operator cannot be asked to be {state!r}")
-    return state
-
-
-async def wait_for(home: Home, state: str, say: Callable[[str], None]) -> dict[str, Any]:
+async def wait_for(home: Home, state: State, say: Callable[[str], None]) -> dict[str, Any]:
     """Wait until the operator stands as wanted.
 
     Raises:

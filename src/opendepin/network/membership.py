@@ -28,11 +28,13 @@ GROTH16 = 1
 
 POLL_S = 1.0
 
+State = Literal["active", "paused", "left"]
+
 
 class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the owner asked for."""
 
-    state: Literal["active", "paused", "left"] = "active"
+    state: State = "active"
     stake: str | None = None
     """Wei to bond when it joins; the network's minimum without it."""
     capacity: int | None = None
