@@ -41,7 +41,7 @@ def devices(projects: Any, burner: Any) -> Any:
 @pytest.fixture
 def operators() -> Any:
     """The operators' bonds, without any."""
-    return world.load("Operators", world.BOND, world.EXIT_DELAY)
+    return world.deploy_operators()
 
 
 @pytest.fixture

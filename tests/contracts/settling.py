@@ -11,6 +11,7 @@ from boa.util.abi import Address
 
 from opendepin.core import merkle
 from opendepin.core.batch import BatchHeader, Range, Segment, segments_root
+from opendepin.core.draw import Member
 from opendepin.core.encodings import abi_encode, keccak256
 from opendepin.core.keys import Key
 from opendepin.core.statement import HASHES_SERVED, Statement, outputs_hash, program_id, task_id
@@ -27,6 +28,7 @@ OPERATOR_FEE = 10**16
 UNIT_RATE = 10**13
 DRAW_DELAY = 2
 WINDOW = 120
+CAPACITY = 100
 RECALL_DELAY = 4 * WINDOW
 DEPOSIT = 10 * world.ETHER
 
@@ -177,6 +179,17 @@ class Settling:
         self.settlement.assign(opened.id, sender=world.account(STRANGER))
         return self.settlement.task(opened.id).assignee.canonical_address
 
+    def reopen(self, opened: Opened) -> bytes:
+        """Let a task's deadline pass, open it again, draw, and return the operator."""
+        seconds(WINDOW + 1)
+        self.settlement.reopen(opened.id, sender=world.account(STRANGER))
+        return self.assign(opened)
+
+    def members(self, version: int) -> list[Member]:
+        """Return a snapshot as the ground reads it."""
+        found = self.operators.members(version)
+        return [Member(each.operator.canonical_address, each.weight) for each in found]
+
     def assigned(self, count: int = 6) -> tuple[Opened, bytes]:
         """Open and assign a task."""
         opened = self.open(count)
@@ -263,7 +276,7 @@ def build(outputs: int = 5, gas: int = 0) -> Settling:
     burner = world.load("Burner")
     projects = world.deploy_projects(burner)
     devices = world.deploy_devices(projects, burner)
-    operators = world.load("Operators", world.BOND, world.EXIT_DELAY)
+    operators = world.deploy_operators()
     inbox = world.deploy_inbox(world.deploy_attesters())
     programs = world.load("Programs", projects.address)
     escrow = world.load("Escrow", projects.address, burner.address, PROTOCOL_BPS)
@@ -279,10 +292,11 @@ def build(outputs: int = 5, gas: int = 0) -> Settling:
         WINDOW,
     )
     escrow.bind(settlement.address)
+    operators.bind(settlement.address)
     verifier = world.load("mocks/StatementVerifier", outputs, gas)
     receiver = world.load("mocks/Receiver")
     for key in OPERATORS:
-        operators.join(value=world.BOND, sender=world.account(key))
+        operators.join(CAPACITY, world.ZK, value=world.BOND, sender=world.account(key))
     built = Settling(
         burner,
         projects,

@@ -103,7 +103,9 @@ def test_the_owner_withdraws_what_is_free(escrow: Any, settlement: Any) -> None:
     ("call", "arguments"),
     [
         ("reserve", (b"\x32" * 32, 1, 1)),
-        ("pay", (TASK, "operator", 1, 1)),
+        ("pay", (TASK, "operator", 1, 1, False)),
+        ("pay_due", (["operator"],)),
+        ("pay_device_many", ([TASK], [1], "operator")),
         ("release", (TASK,)),
         ("pay_device", (TASK, "operator", 1)),
     ],
@@ -141,12 +143,12 @@ def test_w4_a_released_reserve_is_gone(escrow: Any, settlement: Any) -> None:
 
 def test_a_held_account_is_neither_paid_nor_released_again(escrow: Any, settlement: Any) -> None:
     escrow.reserve(TASK, 1, 100_000, sender=settlement.address)
-    escrow.pay(TASK, world.account(OPERATOR), 1_000, 50_000, sender=settlement.address)
+    escrow.pay(TASK, world.account(OPERATOR), 1_000, 50_000, False, sender=settlement.address)
     assert (escrow.reserved(TASK), escrow.held(TASK)) == (0, 50_000)
     with boa.reverts("account"):
         escrow.release(TASK, sender=settlement.address)
     with boa.reverts("account"):
-        escrow.pay(TASK, world.account(OPERATOR), 1_000, 0, sender=settlement.address)
+        escrow.pay(TASK, world.account(OPERATOR), 1_000, 0, False, sender=settlement.address)
     with boa.reverts("account"):
         escrow.reserve(TASK, 1, 1, sender=settlement.address)
 
@@ -154,8 +156,8 @@ def test_a_held_account_is_neither_paid_nor_released_again(escrow: Any, settleme
 def test_pays_no_more_than_the_reserve(escrow: Any, settlement: Any) -> None:
     escrow.reserve(TASK, 1, 100_000, sender=settlement.address)
     with pytest.raises(boa.BoaError):
-        escrow.pay(TASK, world.account(OPERATOR), 50_001, 50_000, sender=settlement.address)
-    escrow.pay(TASK, world.account(OPERATOR), 50_000, 50_000, sender=settlement.address)
+        escrow.pay(TASK, world.account(OPERATOR), 50_001, 50_000, False, sender=settlement.address)
+    escrow.pay(TASK, world.account(OPERATOR), 50_000, 50_000, False, sender=settlement.address)
 
 
 def test_pays_devices_out_of_their_own_task(escrow: Any, settlement: Any) -> None:
@@ -163,7 +165,7 @@ def test_pays_devices_out_of_their_own_task(escrow: Any, settlement: Any) -> Non
     escrow.reserve(TASK, 1, 1_000, sender=settlement.address)
     with boa.reverts("account"):
         escrow.pay_device(TASK, to, 1, sender=settlement.address)
-    escrow.pay(TASK, world.account(OPERATOR), 0, 1_000, sender=settlement.address)
+    escrow.pay(TASK, world.account(OPERATOR), 0, 1_000, False, sender=settlement.address)
     with boa.reverts("held"):
         escrow.pay_device(TASK, to, 1_001, sender=settlement.address)
     with boa.reverts("held"):
@@ -183,7 +185,7 @@ def test_an_operator_that_refuses_money_is_not_paid_and_nothing_moved(
     wallet.behave(True, escrow.address, b"")
     escrow.reserve(TASK, 1, 1_000, sender=settlement.address)
     with pytest.raises(boa.BoaError):
-        escrow.pay(TASK, wallet.address, 1_000, 0, sender=settlement.address)
+        escrow.pay(TASK, wallet.address, 1_000, 0, False, sender=settlement.address)
     assert escrow.reserved(TASK) == 1_030
 
 
@@ -192,7 +194,7 @@ def test_a_payee_cannot_withdraw_on_the_way(escrow: Any, settlement: Any, projec
     projects.transferFrom(owner(), wallet.address, 1, sender=owner())
     wallet.behave(False, escrow.address, escrow.withdraw.prepare_calldata(1, 10))
     escrow.reserve(TASK, 1, 1_000, sender=settlement.address)
-    escrow.pay(TASK, wallet.address, 500, 500, sender=settlement.address)
+    escrow.pay(TASK, wallet.address, 500, 500, False, sender=settlement.address)
     assert not wallet.inner_ok()
     assert boa.env.get_balance(wallet.address) == 500
     wallet.call(escrow.address, escrow.withdraw.prepare_calldata(1, 10), 0)
@@ -219,7 +221,7 @@ def test_paid_held_burned_and_refunded_are_what_was_reserved(
         escrow.deposit(1, value=1_000_000)
         escrow.reserve(TASK, 1, work, sender=sender)
         operator = world.account(OPERATOR, 0)
-        burned, refunded = escrow.pay(TASK, operator, fee, held, sender=sender)
+        burned, refunded = escrow.pay(TASK, operator, fee, held, False, sender=sender)
         assert burned == (fee + held) * PROTOCOL_BPS // 10_000
         assert fee + held + burned + refunded == work + work * PROTOCOL_BPS // 10_000
         assert boa.env.get_balance(operator) == fee

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from opendepin.core.encodings import abi_encode
 from tests.contracts import settling as s
 from tests.contracts import world
 
@@ -31,8 +32,11 @@ class Money(RuleBasedStateMachine):
         self.anchor = boa.env.anchor()
         self.anchor.__enter__()
         self.settling = s.build()
+        several = world.load("mocks/StatementManyVerifier", 5)
+        self.settling.register_program((b"\x0e" * 32,) * 3, verifier=several.address)
+        self.settling.verifier = several
         self.settling.register_devices(3)
-        names = ["withdrawn", "operators", "devices", "burned", "deposited"]
+        names = ["withdrawn", "operators", "devices", "burned", "deposited", "slashed"]
         self.books = dict.fromkeys(names, 0) | {"deposited": s.DEPOSIT}
         self.free = s.DEPOSIT
         self.reserved: dict[bytes, int] = {}
@@ -114,8 +118,54 @@ class Money(RuleBasedStateMachine):
         if ready:
             s.blocks(s.DRAW_DELAY + 1, s.WINDOW + 1)
         if task and not self.refused(self.settling.settlement.assign, task.id):
-            assert self.tasks[task.id][1] in (s.OPEN, s.ASSIGNED)
+            assert self.tasks[task.id][1] == s.OPEN
             self.tasks[task.id] = task, s.ASSIGNED
+
+    @rule(number=PICK, late=st.booleans())
+    def reopen(self, number: int, late: bool) -> None:
+        """Take a task from who missed its deadline: the project is given a share of the bond."""
+        task = self.pick(number, s.ASSIGNED)
+        if late:
+            s.seconds(s.WINDOW + 1)
+        before = self.settling.operators.bonds_held()
+        if task and not self.refused(self.settling.settlement.reopen, task.id):
+            slashed = before - self.settling.operators.bonds_held()
+            assert slashed <= self.settling.operators.miss_amount()
+            self.tasks[task.id] = task, s.OPEN
+            self.books["slashed"] += slashed
+            self.free += slashed
+
+    @rule(number=PICK)
+    def decline(self, number: int) -> None:
+        task = self.pick(number, s.ASSIGNED)
+        if task:
+            sender = self.settling.settlement.task(task.id).assignee
+            if not self.refused(self.settling.settlement.decline, task.id, sender=sender):
+                self.tasks[task.id] = task, s.OPEN
+
+    @rule(at=st.integers(0, 2), pause=st.booleans())
+    def pause(self, at: int, pause: bool) -> None:
+        operators, sender = self.settling.operators, world.account(s.OPERATORS[at])
+        self.refused(operators.pause if pause else operators.resume, sender=sender)
+
+    @rule(units=UNITS, bad=st.sampled_from([None, 0, 1]))
+    def settle_several(self, units: tuple[int, int, int], bad: int | None) -> None:
+        """Settle every task of one program that can be, by one call; one proof may be false."""
+        ready = [task for task, at in self.tasks.values() if at == s.ASSIGNED]
+        ready = [task for task in ready if task.program == ready[0].program][:16]
+        if not ready or sum(units) > COUNT:
+            return
+        settlement, outputs = self.settling.settlement, [1, 2, *units]
+        producers = [settlement.task(t.id).assignee.canonical_address for t in ready]
+        proofs = [
+            FORGED if place == bad else self.settling.proof(task, outputs, producer)
+            for place, (task, producer) in enumerate(zip(ready, producers, strict=True))
+        ]
+        encoded = [abi_encode(["uint256[]"], [outputs])] * len(ready)
+        settlement.settle_many([task.id for task in ready], encoded, proofs)
+        for place, task in enumerate(ready):
+            if place != bad:
+                self.note_settled(task, units)
 
     @rule(number=PICK, state=STATES, units=UNITS, forged=FORGES)
     def settle(
@@ -132,15 +182,18 @@ class Money(RuleBasedStateMachine):
         due = self.tasks[task.id][1] == s.ASSIGNED and sum(units) <= COUNT and not forged
         assert done == due
         if done:
-            terms = self.settling.programs.terms(1, task.program)
-            held = sum(units) * terms.unit_rate
-            burned = (terms.operator_fee + held) * s.PROTOCOL_BPS // 10_000
-            self.books["operators"] += terms.operator_fee
-            self.books["burned"] += burned
-            self.free += self.reserved.pop(task.id) - terms.operator_fee - held - burned
-            self.held[task.id] = held
-            self.units[task.id] = units
-            self.tasks[task.id] = task, s.SETTLED
+            self.note_settled(task, units)
+
+    def note_settled(self, task: s.Opened, units: tuple[int, int, int]) -> None:
+        terms = self.settling.programs.terms(1, task.program)
+        held = sum(units) * terms.unit_rate
+        burned = (terms.operator_fee + held) * s.PROTOCOL_BPS // 10_000
+        self.books["operators"] += terms.operator_fee
+        self.books["burned"] += burned
+        self.free += self.reserved.pop(task.id) - terms.operator_fee - held - burned
+        self.held[task.id] = held
+        self.units[task.id] = units
+        self.tasks[task.id] = task, s.SETTLED
 
     @rule(number=PICK, late=st.booleans())
     def recall(self, number: int, late: bool) -> None:
@@ -196,7 +249,10 @@ class Money(RuleBasedStateMachine):
         assert escrow.balance_of(1) == self.free
         assert self.settling.money() == inside
         out = book["withdrawn"] + book["operators"] + book["devices"] + book["burned"]
-        assert book["deposited"] == inside + out
+        assert book["deposited"] + book["slashed"] == inside + out
+        bonds = self.settling.operators.bonds_held()
+        assert bonds == boa.env.get_balance(self.settling.operators.address)
+        assert bonds + book["slashed"] == len(s.OPERATORS) * world.BOND
         assert self.settling.burner.burned(BURN_REASON) == book["burned"]
 
 

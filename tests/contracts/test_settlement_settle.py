@@ -113,9 +113,7 @@ def test_w5_another_operators_proof_does_not_settle(settling: Settling) -> None:
 
 def test_after_expiry_the_old_operator_is_refused_once_another_is_drawn(settling: Settling) -> None:
     opened, old = settling.assigned()
-    s.seconds(s.WINDOW + 1)
-    settling.settlement.assign(opened.id)
-    new = settling.settlement.task(opened.id).assignee.canonical_address
+    new = settling.reopen(opened)
     assert new != old
     with boa.reverts("proof"):
         settling.settle(opened, OUTPUTS, old)
@@ -201,7 +199,11 @@ def test_an_operator_that_refuses_money_cannot_be_settled_for(settling: Settling
     boa.env.set_balance(wallet.address, world.BOND)
     for key in s.OPERATORS:
         settling.operators.leave(sender=world.account(key))
-    wallet.call(settling.operators.address, settling.operators.join.prepare_calldata(), world.BOND)
+    wallet.call(
+        settling.operators.address,
+        settling.operators.join.prepare_calldata(4, world.ZK),
+        world.BOND,
+    )
     opened, producer = settling.assigned()
     assert producer == wallet.address.canonical_address
     wallet.behave(True, ZERO, b"")
@@ -217,7 +219,11 @@ def test_an_operator_cannot_come_in_again_while_it_is_paid(settling: Settling) -
     boa.env.set_balance(wallet.address, world.BOND)
     for key in s.OPERATORS:
         settling.operators.leave(sender=world.account(key))
-    wallet.call(settling.operators.address, settling.operators.join.prepare_calldata(), world.BOND)
+    wallet.call(
+        settling.operators.address,
+        settling.operators.join.prepare_calldata(4, world.ZK),
+        world.BOND,
+    )
     opened, producer = settling.assigned()
     proof = settling.proof(opened, OUTPUTS, producer)
     again = settling.settlement.settle.prepare_calldata(opened.id, list(OUTPUTS), proof)

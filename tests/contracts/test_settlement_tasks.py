@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from opendepin.core.batch import Range, Segment
-from opendepin.core.statement import HASHES_SERVED, drawn, seed_height
+from opendepin.core.draw import drawn
+from opendepin.core.statement import HASHES_SERVED, seed_height
 from tests.contracts import settling as s
 from tests.contracts import world
 from tests.contracts.settling import Settling
@@ -25,8 +26,11 @@ def open_again(settling: Settling, opened: s.Opened, segment: Segment | None = N
     return settling.settlement.open(opened.batch, opened.index, call)
 
 
-def operator_at(settling: Settling, place: int) -> bytes:
-    return settling.operators.member(3, place).canonical_address
+def expected(settling: Settling, opened: s.Opened, before: bytes | None = None) -> bytes | None:
+    """Whom the ground's rule draws for a task that was just assigned."""
+    task = settling.settlement.task(opened.id)
+    members = settling.members(task.operators_version)
+    return drawn(opened.id, task.seed, task.attempt, members, before)
 
 
 def test_a_task_is_opened_with_the_grounds_id_and_pinned(settling: Settling) -> None:
@@ -38,7 +42,7 @@ def test_a_task_is_opened_with_the_grounds_id_and_pinned(settling: Settling) -> 
     task = settling.settlement.task(opened.id)
     assert (task.state, task.project, task.batch, task.segment_index) == (s.OPEN, 1, 1, 0)
     assert (task.segment_root, task.field_root) == (opened.segment.root, opened.segment.field_root)
-    assert (task.program, task.count, task.operators_version) == (opened.program, 6, 3)
+    assert (task.program, task.count, task.operators_version) == (opened.program, 6, 1)
     assert task.opened_block == boa.env.evm.patch.block_number
     assert task.deadline == boa.env.evm.patch.timestamp
     assert settling.settlement.task_at(opened.batch, 0) == opened.id
@@ -183,11 +187,11 @@ def test_w9_the_operator_is_drawn_by_the_grounds_rule(settling: Settling) -> Non
         task = settling.settlement.task(opened.id)
         assert height is not None
         assert task.seed == s.block_hash(height)
-        expected = operator_at(settling, drawn(opened.id, task.seed, 0, 3))
-        assert task.assignee.canonical_address == expected == event.operator.canonical_address
-        assert (task.state, task.attempt, event.attempt) == (s.ASSIGNED, 0, 0)
+        due = expected(settling, opened)
+        assert task.assignee.canonical_address == due == event.operator.canonical_address
+        assert (task.state, task.attempt, event.attempt, event.skipped) == (s.ASSIGNED, 0, 0, 0)
         assert task.deadline == boa.env.evm.patch.timestamp + s.WINDOW == event.deadline
-        seen.add(expected)
+        seen.add(due)
     assert len(seen) == 3
 
 
@@ -233,45 +237,164 @@ def test_w3_nobody_is_drawn_again_before_the_deadline(settling: Settling) -> Non
     opened, first = settling.assigned()
     s.seconds(s.WINDOW)
     with boa.reverts("deadline"):
+        settling.settlement.reopen(opened.id)
+    with boa.reverts("state"):
         settling.settlement.assign(opened.id)
     reserve = settling.escrow.reserved(opened.id)
     s.seconds(1)
-    settling.settlement.assign(opened.id)
-    task = settling.settlement.task(opened.id)
-    assert task.attempt == 1
-    assert task.assignee.canonical_address != first
-    assert task.assignee.canonical_address == operator_at(
-        settling, drawn(opened.id, task.seed, 1, 3)
-    )
-    assert settling.escrow.reserved(opened.id) == reserve
-    assert settling.escrow.balance_of(1) == s.DEPOSIT - reserve
-
-
-def test_each_attempt_draws_the_next(settling: Settling) -> None:
-    opened, _ = settling.assigned()
-    for attempt in range(1, 32):
-        s.seconds(s.WINDOW + 1)
+    settling.settlement.reopen(opened.id)
+    (event,) = settling.events(settling.settlement, "TaskReopened")
+    slashed = world.BOND * world.MISS_BPS // 10_000
+    assert (event.task, event.attempt, event.outcome) == (opened.id, 1, 3)
+    assert (event.operator.canonical_address, event.slashed) == (first, slashed)
+    with boa.reverts("seed"):
         settling.settlement.assign(opened.id)
-        task = settling.settlement.task(opened.id)
-        place = drawn(opened.id, task.seed, attempt, 3)
-        assert task.assignee.canonical_address == operator_at(settling, place)
+    second = settling.assign(opened)
+    task = settling.settlement.task(opened.id)
+    assert (task.attempt, task.state) == (1, s.ASSIGNED)
+    assert second == expected(settling, opened, first) != first
+    assert settling.escrow.reserved(opened.id) == reserve
+    assert settling.escrow.balance_of(1) == s.DEPOSIT - reserve + slashed
+
+
+def test_a_missed_deadline_costs_bond_and_score_and_the_project_gets_it(
+    settling: Settling,
+) -> None:
+    opened, first = settling.assigned()
+    before = settling.operators.operator(world.address_text(first))
+    assert (before.stake, before.score, before.load) == (world.BOND, 50, 1)
     s.seconds(s.WINDOW + 1)
+    settling.settlement.reopen(opened.id)
+    after = settling.operators.operator(world.address_text(first))
+    slashed = settling.operators.miss_amount()
+    assert (after.stake, after.score, after.load) == (world.BOND - slashed, 30, 0)
+    held = 3 * world.BOND - slashed
+    assert settling.operators.bonds_held() == held
+    assert boa.env.get_balance(settling.operators.address) == held
+    with boa.reverts("state"):
+        settling.settle(opened, (9, 8, 1, 2, 3), first)
+
+
+def _key(address: bytes) -> s.Key:
+    return next(key for key in s.OPERATORS if key.address == address)
+
+
+def test_an_operator_gives_a_task_back_without_losing_bond(settling: Settling) -> None:
+    opened, first = settling.assigned()
+    sender = world.account(_key(first))
+    with boa.reverts("operator"):
+        settling.settlement.decline(opened.id, sender=world.account(s.STRANGER))
+    settling.settlement.decline(opened.id, sender=sender)
+    (event,) = settling.events(settling.settlement, "TaskReopened")
+    assert (event.outcome, event.slashed, event.attempt) == (2, 0, 1)
+    record = settling.operators.operator(sender)
+    assert (record.stake, record.score, record.load) == (world.BOND, 48, 0)
+    with boa.reverts("state"):
+        settling.settlement.decline(opened.id, sender=sender)
+    assert settling.assign(opened) != first
+
+
+def test_a_late_operator_cannot_decline(settling: Settling) -> None:
+    opened, first = settling.assigned()
+    s.seconds(s.WINDOW + 1)
+    with boa.reverts("deadline"):
+        settling.settlement.decline(opened.id, sender=world.account(_key(first)))
+
+
+def test_who_settles_on_time_gains_score_and_who_is_late_does_not(settling: Settling) -> None:
+    _, first = settling.settled()
+    assert settling.operators.operator(world.address_text(first)).score == 51
+    opened, late = settling.assigned()
+    before = settling.operators.operator(world.address_text(late)).score
+    s.seconds(s.WINDOW + 1)
+    settling.settle(opened, (9, 8, 1, 2, 3), late)
+    record = settling.operators.operator(world.address_text(late))
+    assert (record.score, record.load, record.stake) == (before, 0, world.BOND)
+
+
+def test_a_task_is_opened_again_a_bounded_number_of_times(settling: Settling) -> None:
+    for key in s.OPERATORS:
+        settling.operators.add_stake(value=40 * world.BOND, sender=world.account(key))
+    opened, operator = settling.assigned()
+    for attempt in range(1, 32):
+        before = operator
+        operator = settling.reopen(opened)
+        assert settling.settlement.task(opened.id).attempt == attempt
+        assert operator == expected(settling, opened, before) != before
+    s.seconds(s.WINDOW + 1)
+    settling.settlement.reopen(opened.id)
+    s.blocks(s.DRAW_DELAY + 1)
     with boa.reverts("attempts"):
         settling.settlement.assign(opened.id)
-    producer = settling.settlement.task(opened.id).assignee.canonical_address
-    settling.settle(opened, (9, 8, 1, 2, 3), producer)
+    s.seconds(s.WINDOW + 1)
+    with boa.reverts("attempts"):
+        settling.settlement.reopen(opened.id)
+    s.seconds(s.RECALL_DELAY + 1)
+    settling.settlement.recall(opened.id, sender=settling.owner)
+    loads = [settling.operators.operator(world.account(key)).load for key in s.OPERATORS]
+    assert loads == [0, 0, 0]
+
+
+def test_who_pauses_leaves_or_is_full_is_drawn_for_no_new_task(settling: Settling) -> None:
+    one, two, three = (world.account(key) for key in s.OPERATORS)
+    opened = settling.open()
+    settling.operators.pause(sender=one)
+    settling.operators.leave(sender=two)
+    assert settling.assign(opened) == s.OPERATORS[2].address
+    task = settling.settlement.task(opened.id)
+    free = {s.OPERATORS[2].address}
+    assert s.OPERATORS[2].address == drawn(
+        opened.id, task.seed, 0, settling.members(1), None, free.__contains__
+    )
+    settling.operators.offer(1, world.ZK, sender=three)
+    waiting = settling.open()
+    s.blocks(s.DRAW_DELAY + 1)
+    with boa.reverts("operators"):
+        settling.settlement.assign(waiting.id)
+    settling.operators.resume(sender=one)
+    settling.settlement.assign(waiting.id)
+    assert settling.settlement.task(waiting.id).assignee == one
+
+
+def test_only_who_makes_the_kind_of_proof_is_drawn(settling: Settling) -> None:
+    for key in s.OPERATORS[:2]:
+        settling.operators.offer(s.CAPACITY, 1 << 4, sender=world.account(key))
+    for _ in range(4):
+        assert settling.assigned()[1] == s.OPERATORS[2].address
 
 
 def test_w8_the_snapshot_at_opening_draws(settling: Settling) -> None:
     opened = settling.open()
-    for key in s.OPERATORS[1:]:
-        settling.operators.leave(sender=world.account(key))
     for number in range(5):
         newcomer = world.account(s.Key.from_seed(b"newcomer %d" % number))
-        settling.operators.join(value=world.BOND, sender=newcomer)
+        settling.operators.join(s.CAPACITY, world.ZK, value=50 * world.BOND, sender=newcomer)
     producer = settling.assign(opened)
-    task = settling.settlement.task(opened.id)
-    assert producer == operator_at(settling, drawn(opened.id, task.seed, 0, 3))
+    assert producer == expected(settling, opened)
+    assert producer in {key.address for key in s.OPERATORS}
+
+
+def test_a_task_whose_snapshot_is_gone_is_drawn_from_the_next(settling: Settling) -> None:
+    opened = settling.open()
+    for key in s.OPERATORS:
+        settling.operators.leave(sender=world.account(key))
+    newcomer = s.Key.from_seed(b"newcomer")
+    settling.operators.join(1, world.ZK, value=world.BOND, sender=world.account(newcomer))
+    s.blocks(s.DRAW_DELAY + 1)
+    with boa.reverts("operators"):
+        settling.settlement.assign(opened.id)
+    with boa.reverts("deadline"):
+        settling.settlement.reopen(opened.id)
+    s.seconds(world.EPOCH)
+    settling.settlement.reopen(opened.id)
+    assert settling.assign(opened) == newcomer.address
+
+
+def test_a_recalled_task_frees_its_operator(settling: Settling) -> None:
+    opened, operator = settling.assigned()
+    s.seconds(s.WINDOW + s.RECALL_DELAY + 1)
+    settling.settlement.recall(opened.id, sender=settling.owner)
+    record = settling.operators.operator(world.address_text(operator))
+    assert (record.load, record.score, record.stake) == (0, 50, world.BOND)
 
 
 def test_unknown_and_finished_tasks_are_not_assigned(settling: Settling) -> None:

@@ -35,6 +35,11 @@ FEE = 10**15
 BURN_BPS = 2_500
 BOND = 10 * ETHER
 EXIT_DELAY = 3_600
+EPOCH = 300
+MISS_BPS = 1_000
+GROTH16 = 1
+ZK = 1 << GROTH16
+"""The mask of an operator that makes Groth16 proofs."""
 MAX_IDENTITY_AGE = 600
 NETWORK_ID = bytes(range(32))
 START_BLOCK = 10_000
@@ -87,6 +92,11 @@ def deploy_devices(projects: Any, burner: Any) -> Any:
 def deploy_attesters() -> Any:
     """Deploy the availability set."""
     return load("Attesters", [address_text(key.address) for key in ATTESTERS], THRESHOLD)
+
+
+def deploy_operators() -> Any:
+    """Deploy the operators' registry, bound to nothing."""
+    return load("Operators", BOND, EXIT_DELAY, EPOCH, MISS_BPS)
 
 
 def deploy_inbox(attesters: Any) -> Any:

@@ -387,7 +387,13 @@ class World:
             (
                 "Settlement",
                 "TaskAssigned",
-                {"task": task, "operator": operator, "attempt": 0, "deadline": deadline},
+                {
+                    "task": task,
+                    "operator": operator,
+                    "attempt": 0,
+                    "deadline": deadline,
+                    "skipped": 0,
+                },
             )
         )
 

@@ -34,7 +34,9 @@ ORDER = (
     "Escrow",
     "Settlement",
 )
-"""Contracts by nonce; the call that binds `Escrow` to `Settlement` follows."""
+"""Contracts by nonce; the calls that bind `BOUND` to `Settlement` follow."""
+
+BOUND = ("Escrow", "Operators")
 
 DEPLOYER_GAS_MONEY = 10 * WEI_PER_TOKEN
 """What the deployer gets at genesis to pay for gas, wei."""
@@ -62,6 +64,10 @@ class Parameters:
     burn_bps: int
     bond: int
     exit_delay_s: int
+    epoch_s: int
+    """Seconds that a snapshot of the operators holds at least."""
+    miss_bps: int
+    """Share of the bond that a missed deadline costs, in 1/10,000."""
     max_identity_age: int
     """Blocks an identity block may be older than the batch."""
     protocol_bps: int
@@ -107,7 +113,7 @@ def plan(
         "Issuance": (p.authority, at["Burner"], p.genesis_supply),
         "Projects": (*fees, p.project_fee, p.burn_bps),
         "Devices": (at["Projects"], *fees, p.device_fee, p.burn_bps),
-        "Operators": (p.bond, p.exit_delay_s),
+        "Operators": (p.bond, p.exit_delay_s, p.epoch_s, p.miss_bps),
         "Attesters": (sorted(p.attesters), p.threshold),
         "BatchInbox": (network, p.sequencer, at["Attesters"], p.max_identity_age),
         "Programs": (at["Projects"],),
@@ -127,8 +133,17 @@ def plan(
         _creation(artifacts[name], arguments[name], p.reserve if name == "Issuance" else 0)
         for name in ORDER
     ]
-    bind = artifacts["Escrow"].interface.data("bind", at["Settlement"])
-    return [*steps, Step("bind Escrow", at["Escrow"], bind, 0, 200_000)]
+    binds = [
+        Step(
+            f"bind {name}",
+            at[name],
+            artifacts[name].interface.data("bind", at["Settlement"]),
+            0,
+            200_000,
+        )
+        for name in BOUND
+    ]
+    return [*steps, *binds]
 
 
 def _creation(artifact: Artifact, arguments: tuple[object, ...], value: int) -> Step:
@@ -243,6 +258,8 @@ def _numbers(parameters: Parameters) -> dict[str, int]:
         "burn_bps",
         "bond",
         "exit_delay_s",
+        "epoch_s",
+        "miss_bps",
         "max_identity_age",
         "protocol_bps",
         "draw_delay",

@@ -13,6 +13,7 @@ from opendepin.cli import (
     devices,
     doctor,
     networks,
+    operators,
     output,
     projects,
     tasks,
@@ -57,6 +58,7 @@ app.command("verify")(verifying.verify)
 app.command("export")(verifying.export)
 app.add_typer(devices.app, name="device", help="Identities of devices, and messages from them.")
 app.add_typer(tasks.app, name="task", help="Computations over device data, their proofs, pay.")
+app.add_typer(operators.app, name="operator", help="Compute for a network, bonded and paid.")
 app.add_typer(batches.app, name="batch", help="Ordered and attested batches of messages.")
 
 

@@ -29,6 +29,9 @@ PROJECT_MASK: constant(uint256) = 2**64 - 1
 RESERVED: constant(uint256) = 1
 HELD: constant(uint256) = 2
 
+MAX_SETTLED: constant(uint256) = 16
+MAX_CLAIMED: constant(uint256) = 32
+
 projects: public(immutable(address))
 burner: public(immutable(address))
 protocol_bps: public(immutable(uint256))
@@ -36,7 +39,12 @@ _deployer: immutable(address)
 
 settlement: public(address)
 balance_of: public(HashMap[uint64, uint256])
+owed: public(HashMap[address, uint256])
 _accounts: HashMap[bytes32, uint256]
+
+# What `pay` left to `pay_due`; empty again before the transaction of settlement ends.
+_due: transient(HashMap[address, uint256])
+_unburned: transient(uint256)
 
 
 @deploy
@@ -115,7 +123,9 @@ def reserve(task: bytes32, project: uint64, work: uint256):
 
 @external
 @nonreentrant
-def pay(task: bytes32, operator: address, fee: uint256, held: uint256) -> (uint256, uint256):
+def pay(
+    task: bytes32, operator: address, fee: uint256, held: uint256, later: bool
+) -> (uint256, uint256):
     """
     @notice Close a task's reserve: pay the operator, hold the devices' pay, burn the protocol's share, and
             give the rest back to the project's balance. Only settlement.
@@ -123,6 +133,7 @@ def pay(task: bytes32, operator: address, fee: uint256, held: uint256) -> (uint2
     @param operator Who proved it.
     @param fee Wei for the operator.
     @param held Wei for the devices, pulled later.
+    @param later Leave what leaves to `pay_due`, in the same transaction.
     @return Wei burned, wei given back.
     """
     self._only_settlement()
@@ -143,11 +154,54 @@ def pay(task: bytes32, operator: address, fee: uint256, held: uint256) -> (uint2
         burned=burned,
         refunded=refunded,
     )
+    if later:
+        self._due[operator] += fee
+        self._unburned += burned
+        return burned, refunded
     if fee > 0:
         raw_call(operator, b"", value=fee, gas=OPERATOR_PAY_GAS)
     if burned > 0:
         extcall IBurner(burner).burn(BURN_REASON, value=burned)
     return burned, refunded
+
+
+@external
+@nonreentrant
+def pay_due(operators: DynArray[address, MAX_SETTLED]):
+    """
+    @notice Pay and burn at once what `pay` left for later. Only settlement.
+    @dev An operator that does not take its pay stops nobody's; it is owed, see `collect`.
+    @param operators Who is paid; the same one again changes nothing.
+    """
+    self._only_settlement()
+    burned: uint256 = self._unburned
+    self._unburned = 0
+    for operator: address in operators:
+        due: uint256 = self._due[operator]
+        if due > 0:
+            self._due[operator] = 0
+            taken: bool = raw_call(
+                operator, b"", value=due, gas=OPERATOR_PAY_GAS, revert_on_failure=False
+            )
+            if not taken:
+                self.owed[operator] += due
+                log IEscrow.PayOwed(operator=operator, amount=due)
+    if burned > 0:
+        extcall IBurner(burner).burn(BURN_REASON, value=burned)
+
+
+@external
+@nonreentrant
+def collect(operator: address):
+    """
+    @notice Pay an operator what it did not take before. Anyone.
+    @param operator Who is owed.
+    """
+    amount: uint256 = self.owed[operator]
+    assert amount > 0, "owed"
+    self.owed[operator] = 0
+    log IEscrow.OwedPaid(operator=operator, amount=amount)
+    raw_call(operator, b"", value=amount)
 
 
 @external
@@ -175,14 +229,27 @@ def pay_device(task: bytes32, owner: address, amount: uint256):
     @param amount Wei.
     """
     self._only_settlement()
-    held: uint256 = 0
-    project: uint64 = 0
-    held, project = self._open(task, HELD)
-    assert 0 < amount and amount <= held, "held"
-    rest: uint256 = unsafe_sub(held, amount)
-    self._accounts[task] = 0 if rest == 0 else self._account(rest, project, HELD)
-    log IEscrow.HeldPaid(task=task, owner=owner, amount=amount)
+    self._take_held(task, owner, amount)
     raw_call(owner, b"", value=amount)
+
+
+@external
+@nonreentrant
+def pay_device_many(
+    tasks: DynArray[bytes32, MAX_CLAIMED], amounts: DynArray[uint256, MAX_CLAIMED], owner: address
+):
+    """
+    @notice Pay a device's owner out of what is held for several tasks, at once. Only settlement.
+    @param tasks Settled tasks.
+    @param amounts Wei out of each.
+    @param owner Who is paid.
+    """
+    self._only_settlement()
+    total: uint256 = 0
+    for i: uint256 in range(len(tasks), bound=MAX_CLAIMED):
+        self._take_held(tasks[i], owner, amounts[i])
+        total += amounts[i]
+    raw_call(owner, b"", value=total)
 
 
 @external
@@ -231,6 +298,17 @@ def _open(task: bytes32, phase: uint256) -> (uint256, uint64):
     account: uint256 = self._accounts[task]
     assert account >> 192 == phase, "account"
     return account & AMOUNT_MASK, convert((account >> 128) & PROJECT_MASK, uint64)
+
+
+@internal
+def _take_held(task: bytes32, owner: address, amount: uint256):
+    held: uint256 = 0
+    project: uint64 = 0
+    held, project = self._open(task, HELD)
+    assert 0 < amount and amount <= held, "held"
+    rest: uint256 = unsafe_sub(held, amount)
+    self._accounts[task] = 0 if rest == 0 else self._account(rest, project, HELD)
+    log IEscrow.HeldPaid(task=task, owner=owner, amount=amount)
 
 
 @internal

@@ -20,13 +20,16 @@ struct Stored:
     manifest_hash: bytes32
     circuit_hash: bytes32
     vk_hash: bytes32
-    verifier: uint256  # address | output count << 160 | pay offset << 176 | pay count << 192
+    # address | output count << 160 | pay offset << 176 | pay count << 192 | kind << 208
+    verifier: uint256
     callback: address
     rates: uint256  # operator fee | unit rate << 128
 
 MAX_OUTPUTS: constant(uint256) = 256
 # Wei; 2**31 units at this rate and a fee still fit the 128 bits of an escrow account.
 MAX_RATE: constant(uint256) = 2**96 - 1
+# Kinds of proof are the places of a 16-bit mask.
+MAX_KIND: constant(uint256) = 15
 
 ADDRESS_MASK: constant(uint256) = 2**160 - 1
 SHORT_MASK: constant(uint256) = 2**16 - 1
@@ -59,6 +62,7 @@ def register(
     operator_fee: uint256,
     unit_rate: uint256,
     callback: address,
+    kind: uint256 = 1,
 ) -> bytes32:
     """
     @notice Register a version and make it the project's current one. Only the project's owner.
@@ -72,6 +76,7 @@ def register(
     @param operator_fee Wei an operator gets per task.
     @param unit_rate Wei a device's owner gets per unit.
     @param callback Contract that is given each result; the zero address for none.
+    @param kind Kind of proof that an operator must make: 1, Groth16 over BN254, unless told.
     @return The program id.
     """
     self._only_owner(project)
@@ -81,6 +86,7 @@ def register(
     assert pay_offset <= output_count - pay_count, "pay range"
     assert operator_fee <= MAX_RATE and unit_rate <= MAX_RATE, "rate"
     assert callback == empty(address) or callback.is_contract, "callback"
+    assert kind <= MAX_KIND, "kind"
     program: bytes32 = digests.program_id(manifest_hash, circuit_hash, vk_hash)
     assert self._versions[project][program].verifier == 0, "registered"
     self._versions[project][program] = Stored(
@@ -90,7 +96,8 @@ def register(
         verifier=convert(verifier, uint256)
         | output_count << 160
         | pay_offset << 176
-        | pay_count << 192,
+        | pay_count << 192
+        | kind << 208,
         callback=callback,
         rates=operator_fee | unit_rate << 128,
     )
@@ -107,6 +114,7 @@ def register(
         operator_fee=operator_fee,
         unit_rate=unit_rate,
         callback=callback,
+        kind=kind,
     )
     log IPrograms.ProgramSelected(project=project, program=program)
     return program
@@ -166,9 +174,10 @@ def _terms(project: uint64, program: bytes32) -> IPrograms.Terms:
         callback=self._versions[project][program].callback,
         output_count=(word >> 160) & SHORT_MASK,
         pay_offset=(word >> 176) & SHORT_MASK,
-        pay_count=word >> 192,
+        pay_count=(word >> 192) & SHORT_MASK,
         operator_fee=rates & RATE_MASK,
         unit_rate=rates >> 128,
+        kind=word >> 208,
     )
 
 

@@ -26,7 +26,7 @@ MAX_VALUES = MAX_LANES - 2
 Value = int | list[int]
 """A field's value: an integer, or a list where the field is an array."""
 
-Data = dict[int, Value]
+Data = Mapping[int, Value]
 """Field key → value."""
 
 
@@ -81,7 +81,7 @@ class Schema:
         if not isinstance(data, Mapping):
             raise SchemaRejected("data is not a map")
         given = cast(Mapping[object, object], data)
-        found: Data = {}
+        found: dict[int, Value] = {}
         for field in self.fields:
             found[field.key] = _checked(field, given.get(field.key))
         if len(found) != len(given):

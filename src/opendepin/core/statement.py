@@ -18,7 +18,6 @@ NETWORK_DOMAIN = domain("network")
 PROGRAM_DOMAIN = domain("program")
 TASK_DOMAIN = domain("task")
 STATEMENT_DOMAIN = domain("statement")
-DRAW_DOMAIN = domain("draw")
 
 HASHES_SERVED = 8_191
 """Of how many blocks before the newest the history contract of EIP-2935 gives the hash."""
@@ -101,16 +100,6 @@ def evaluation(outputs: Sequence[int], statement: int) -> int:
     for output in reversed(outputs):
         total = (total + output) * statement % FIELD_MODULUS
     return total
-
-
-def drawn(task: bytes, seed: bytes, attempt: int, members: int) -> int:
-    """Return the index of the operator drawn for an attempt among `members` of the snapshot.
-
-    Attempt 0 falls on keccak(abi.encode(domain, task, seed)) mod n; each further attempt takes the
-    next index, so that with two operators or more nobody is drawn twice in a row.
-    """
-    first = int.from_bytes(keccak256(abi_encode(["bytes32"] * 3, [DRAW_DOMAIN, task, seed])), "big")
-    return (first + attempt) % members
 
 
 def seed_height(opened_block: int, delay: int, now: int) -> int | None:

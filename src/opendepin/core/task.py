@@ -9,7 +9,7 @@ from enum import IntEnum
 from opendepin.core.statement import Statement, outputs_hash
 
 MAX_ATTEMPTS = 32
-"""Draws per task; after the last one the operator drawn keeps it until it is recalled."""
+"""Draws per task; after the last one nobody is drawn until it is recalled."""
 
 
 class TaskState(IntEnum):
@@ -40,7 +40,7 @@ class Task:
     attempt: int
     assignee: bytes
     deadline: int
-    """Unix seconds; while the task is open, when it was opened."""
+    """Unix seconds; while the task is open, when it was opened (again)."""
 
     def statement(
         self, task_id: bytes, network_id: bytes, settlement: bytes, outputs: Sequence[int]

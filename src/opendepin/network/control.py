@@ -163,7 +163,8 @@ def trace_of(identifier: str, message: Mapping[str, Any] | None) -> Trace:
         if task is not None:
             found.add(str(task))
             bare = str(task).removeprefix("0x")
-            intents += [f"{kind}/{bare}/" for kind in ("assign", "settle", "claim")]
+            kinds = ("assign", "reopen", "decline", "settle", "claim")
+            intents += [f"{kind}/{bare}/" for kind in kinds]
     return Trace(frozenset(found), tuple(intents))
 
 

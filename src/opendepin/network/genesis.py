@@ -52,6 +52,8 @@ def parameters(home: Home, settings: NetworkSettings, genesis_supply: int) -> Pa
         burn_bps=settings.identity.burn_bps,
         bond=wei(settings.compute.bond),
         exit_delay_s=settings.compute.exit_delay_s,
+        epoch_s=settings.compute.epoch_s,
+        miss_bps=settings.compute.miss_bps,
         max_identity_age=MAX_IDENTITY_AGE_BLOCKS,
         protocol_bps=settings.economy.protocol_bps,
         draw_delay=settings.compute.draw_delay,

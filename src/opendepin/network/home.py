@@ -62,6 +62,11 @@ class Home:
         """What only holds while the network runs."""
         return self.root / "run"
 
+    @property
+    def peers_file(self) -> Path:
+        """Store → its account's address, in the home of an operator that joined from outside."""
+        return self.root / "peers.json"
+
     def log(self, service: str) -> Path:
         """Return a service's structured log."""
         return self.root / "logs" / f"{service}.jsonl"
@@ -122,6 +127,14 @@ class Home:
             ) from error
         except (ValueError, KeyError, TypeError, EncodingRejected) as error:
             raise HomeRefused(f"{path} is not a key file: {error}", code="home-key") from error
+
+    def address_of(self, name: str) -> bytes:
+        """Return the address of a service's account: its key's, or as the network told it."""
+        if self.peers_file.exists():
+            told: dict[str, str] = read_json(self.peers_file, "no peers are known here")
+            if name in told:
+                return from_hex(told[name], 20)
+        return self.key(name).address
 
     def key_names(self, prefix: str) -> list[str]:
         """Return the names of the keys that start with `prefix`, sorted."""

@@ -124,7 +124,7 @@ class Parts:
             name = store_name(index)
             http = client(self.addresses[name], connections=16)
             self._closing.append(http)
-            found.append(StoreClient(self.home.key(name).address, http, self.code))
+            found.append(StoreClient(self.home.address_of(name), http, self.code))
         return found
 
     def retrieval(self) -> Retrieval:

@@ -172,7 +172,7 @@ class Compute(_Section, frozen=True):
     """The operators that prove."""
 
     operators: Annotated[int, Meta(ge=1, le=64, description="Number of operator processes.")] = 2
-    bond: Annotated[Amount, Meta(description="Tokens each operator bonds; equal for all.")] = "1000"
+    bond: Annotated[Amount, Meta(description="Tokens an operator bonds at least.")] = "1000"
     draw_delay: Annotated[
         int,
         Meta(
@@ -189,6 +189,17 @@ class Compute(_Section, frozen=True):
         Seconds,
         Meta(description="Seconds between an operator's leaving and the return of its bond."),
     ] = 86_400
+    capacity: Annotated[
+        int, Meta(ge=1, le=65_535, description="Tasks an operator of this home has at once.")
+    ] = 8
+    epoch_s: Annotated[
+        Seconds,
+        Meta(description="Seconds that a snapshot of the operators, from which is drawn, holds."),
+    ] = 60
+    miss_bps: Annotated[
+        Bps,
+        Meta(description="Share of the bond that a missed deadline costs, in basis points."),
+    ] = 500
 
 
 class Economy(_Section, frozen=True):

@@ -58,6 +58,7 @@ ATTESTERS = sorted((Key.from_seed(b"attester %d" % n) for n in range(4)), key=la
 DEVICES = [Key.from_seed(b"station %d" % n) for n in range(3)]
 SCHEMA = Schema((Field(1, "observed_s", 0, 2**32), Field(2, "value", 0, 100_000)))
 CAPACITY = 8
+BOND, CAPACITY_AT_ONCE, ZK = 10**15, 64, 2
 RULES = ProjectRules(SCHEMA, proven=True, capacity=CAPACITY)
 HASHES = (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 PROGRAM = program_id(*HASHES)
@@ -396,8 +397,10 @@ async def lay(node: Node, home: Path) -> Ground:
         project_fee=0,
         device_fee=0,
         burn_bps=0,
-        bond=1_000,
+        bond=BOND,
         exit_delay_s=60,
+        epoch_s=5,
+        miss_bps=500,
         max_identity_age=100_000,
         protocol_bps=BPS,
         draw_delay=2,
@@ -411,7 +414,7 @@ async def lay(node: Node, home: Path) -> Ground:
     verifier = await node.deploy(found["StatementVerifier"], 5, 0)
     receiver = await node.deploy(found["Receiver"])
     for key in OPERATORS:
-        await ground.send(key, "Operators", "join", value=1_000)
+        await ground.send(key, "Operators", "join", CAPACITY_AT_ONCE, ZK, value=BOND)
     await ground.send(OWNER, "Projects", "register", "stations", bytes(32))
     terms = (*HASHES, verifier, 2, 3, FEE, RATE, receiver)
     await ground.send(OWNER, "Programs", "register", 1, *terms)

@@ -33,22 +33,49 @@ TASK = Task(
 OPERATORS = [bytes([n]) * 20 for n in range(4)]
 
 
+def due(task: Task, height: int, time: int, nobody: bool = False) -> object:
+    return rules.due_step(task, height, time, 2, 120, nobody)
+
+
 def test_an_open_task_is_drawn_once_its_seed_block_is_there() -> None:
-    assert rules.due_draw(TASK, 102, 1_002, 2) is None
-    assert rules.due_draw(TASK, 103, 1_003, 2) == rules.Draw(0, 1_000)
+    assert due(TASK, 102, 1_002) is None
+    assert due(TASK, 103, 1_003) == rules.Draw(0)
+    assert due(replace(TASK, attempt=MAX_ATTEMPTS), 103, 1_003) is None
 
 
-def test_an_assigned_task_is_drawn_again_after_its_deadline() -> None:
+def test_an_assigned_task_is_opened_again_after_its_deadline() -> None:
     assigned = replace(TASK, state=TaskState.ASSIGNED, attempt=3, deadline=2_000)
-    assert rules.due_draw(assigned, 500, 2_000, 2) is None
-    assert rules.due_draw(assigned, 500, 2_001, 2) == rules.Draw(4, 2_000)
-    last = replace(assigned, attempt=MAX_ATTEMPTS - 1)
-    assert rules.due_draw(last, 500, 2_001, 2) is None
+    assert due(assigned, 500, 2_000) is None
+    assert due(assigned, 500, 2_001) == rules.Reopening(4)
+    again = replace(TASK, attempt=4, opened_block=500, deadline=2_001)
+    assert due(again, 502, 2_003) is None
+    assert due(again, 503, 2_004) == rules.Draw(4)
+
+
+def test_a_task_that_nobody_could_take_is_opened_again_after_a_window() -> None:
+    assert due(TASK, 200, 1_120, nobody=True) == rules.Draw(0)
+    assert due(TASK, 200, 1_121, nobody=True) == rules.Reopening(1)
+    assert due(TASK, 200, 9_999) == rules.Draw(0)
 
 
 @pytest.mark.parametrize("state", [TaskState.SETTLED, TaskState.RECALLED, TaskState.UNKNOWN])
 def test_nothing_is_due_for_a_task_that_has_ended(state: TaskState) -> None:
-    assert rules.due_draw(replace(TASK, state=state), 500, 10_000, 2) is None
+    assert due(replace(TASK, state=state), 500, 10_000) is None
+
+
+@given(st.lists(st.integers(0, 2), max_size=50), st.integers(1, 16))
+def test_proofs_go_together_by_program_in_order(programs: list[int], most: int) -> None:
+    ready = [
+        rules.Ready(bytes([n]) * 32, replace(TASK, program=bytes([program]) * 32), (), b"")
+        for n, program in enumerate(programs)
+    ]
+    groups = rules.batches_of(ready, most)
+    assert sorted(each.id for group in groups for each in group) == [each.id for each in ready]
+    for group in groups:
+        assert 1 <= len(group) <= most
+        assert len({each.task.program for each in group}) == 1
+        assert [each.id for each in group] == sorted(each.id for each in group)
+    assert len(groups) == sum(-(-programs.count(program) // most) for program in set(programs))
 
 
 @given(st.integers(0, 2**64))

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from opendepin.chain.artifacts import Artifact, ensure
-from opendepin.core.statement import drawn, seed_height
+from opendepin.core.draw import Member, drawn
+from opendepin.core.statement import seed_height
 from opendepin.core.task import Task, TaskState
 from tests.chain.conftest import CACHE, CONTRACTS, start_node
 from tests.dims.settlement.ground import SUBMITTER, Ground, lay, until
@@ -59,9 +60,8 @@ async def check_draw(ground: Ground, task_id: bytes, height: int) -> None:
     assert header is not None
     assert (task.state, task.seed) == (TaskState.ASSIGNED, header.hash)
     version = task.operators_version
-    members = await ground.read("Operators", "member_count", version, returns=int)
-    place = drawn(task_id, header.hash, 0, members)
-    assert task.assignee == await ground.read("Operators", "member", version, place, returns=bytes)
+    members = await ground.read("Operators", "members", version, returns=list[Member])
+    assert task.assignee == drawn(task_id, header.hash, 0, members)
 
 
 async def test_the_seed_is_the_hash_of_its_block(ground: Ground) -> None:

@@ -10,7 +10,6 @@ from ..interfaces import IBatchInbox
 SEGMENT_DOMAIN: constant(bytes32) = keccak256("opendepin/segment/1")
 PROGRAM_DOMAIN: constant(bytes32) = keccak256("opendepin/program/1")
 TASK_DOMAIN: constant(bytes32) = keccak256("opendepin/task/1")
-DRAW_DOMAIN: constant(bytes32) = keccak256("opendepin/draw/1")
 STATEMENT_DOMAIN: constant(bytes32) = keccak256("opendepin/statement/1")
 
 
@@ -57,16 +56,6 @@ def task_id(
     return keccak256(
         abi_encode(TASK_DOMAIN, network_id, inbox, batch, segment_index, project, program)
     )
-
-
-@internal
-@pure
-def drawn(task: bytes32, seed: bytes32, attempt: uint256, members: uint256) -> uint256:
-    """
-    @notice Return the place of the operator drawn for an attempt among `members`, above zero.
-    """
-    first: uint256 = convert(keccak256(abi_encode(DRAW_DOMAIN, task, seed)), uint256)
-    return (first % members + attempt) % members
 
 
 @internal

@@ -24,24 +24,26 @@ def leaf(task: bytes32, device_index: uint256, units: uint256) -> bytes32:
 @pure
 def root(
     task: bytes32,
-    outputs: DynArray[uint256, 256],
+    encoded: Bytes[8_256],
     offset: uint256,
     count: uint256,
     most: uint256,
 ) -> (bytes32, uint256):
     """
     @notice Return the root over `count` leaves, at least one, and the sum of their units, at most `most`.
+        `encoded` is abi.encode(outputs): the first output stands 64 bytes in.
     @dev `most` is below 2**32, so no sum here can overflow. Leaves are hashed in pairs: an array access
         costs as much as half a hash.
     """
     level: bytes32[MAX_PAIRS] = empty(bytes32[MAX_PAIRS])
     total: uint256 = 0
     width: uint256 = count >> 1
+    start: uint256 = unsafe_add(64, offset << 5)
     for i: uint256 in range(width, bound=MAX_PAIRS):
         even: uint256 = i << 1
         odd: uint256 = unsafe_add(even, 1)
-        units: uint256 = outputs[unsafe_add(offset, even)]
-        others: uint256 = outputs[unsafe_add(offset, odd)]
+        units: uint256 = convert(extract32(encoded, unsafe_add(start, even << 5)), uint256)
+        others: uint256 = convert(extract32(encoded, unsafe_add(start, odd << 5)), uint256)
         assert units <= most and others <= most, "units"
         total = unsafe_add(total, unsafe_add(units, others))
         level[i] = keccak256(
@@ -52,7 +54,7 @@ def root(
         )
     if count & 1 == 1:
         place: uint256 = unsafe_sub(count, 1)
-        units: uint256 = outputs[unsafe_add(offset, place)]
+        units: uint256 = convert(extract32(encoded, unsafe_add(start, place << 5)), uint256)
         assert units <= most, "units"
         total = unsafe_add(total, units)
         level[width] = keccak256(abi_encode(PAY_DOMAIN, task, place, units))

@@ -10,7 +10,8 @@ from ..interfaces import ISettlement
 # origin: project | batch << 64 | count << 128 | operators' version << 160 | opened block << 200
 #         | segment index << 240
 # duty:   operator | deadline << 160 | settled block << 200 | attempt << 240 | state << 248
-#         | callback done << 251
+#         | callback done << 251 | kind of proof << 252
+# While a task is open, the operator is who had it last and the deadline is when it was opened (again).
 struct Stored:
     segment_root: bytes32
     field_root: uint256
@@ -33,6 +34,8 @@ LONG_MASK: constant(uint256) = 2**64 - 1
 TIME_MASK: constant(uint256) = 2**40 - 1
 COUNT_MASK: constant(uint256) = 2**32 - 1
 BYTE_MASK: constant(uint256) = 2**8 - 1
+# Opened block and version, which a task gets anew when it is opened again.
+PINNED_MASK: constant(uint256) = (2**80 - 1) << 160
 
 task_at: public(HashMap[uint64, HashMap[uint256, bytes32]])
 tasks: HashMap[bytes32, Stored]
@@ -45,7 +48,8 @@ def task(task: bytes32) -> ISettlement.Task:
     """
     @notice Return a task.
     @param task The task.
-    @return All of it; state 0 for an unknown one. While it is open, `deadline` is when it was opened.
+    @return All of it; state 0 for an unknown one. While it is open, `deadline` is when it was opened (again)
+        and `assignee` is who had it last.
     """
     stored: Stored = self.tasks[task]
     return ISettlement.Task(
@@ -151,15 +155,31 @@ def _segment_index(origin: uint256) -> uint256:
 
 @internal
 @pure
-def _duty(operator: address, deadline: uint256, attempt: uint256, state: uint256) -> uint256:
-    return convert(operator, uint256) | deadline << 160 | attempt << 240 | state << 248
+def _duty(
+    operator: address, deadline: uint256, attempt: uint256, state: uint256, kind: uint256
+) -> uint256:
+    return (
+        convert(operator, uint256) | deadline << 160 | attempt << 240 | state << 248 | kind << 252
+    )
+
+
+@internal
+@pure
+def _pinned(origin: uint256, version: uint256, opened: uint256) -> uint256:
+    return origin & ~PINNED_MASK | version << 160 | opened << 200
+
+
+@internal
+@pure
+def _kind(duty: uint256) -> uint256:
+    return duty >> 252
 
 
 @internal
 @pure
 def _closed(duty: uint256, state: uint256, at: uint256) -> uint256:
     # `state` is final; `at` is the block, 0 where none is kept.
-    return duty & ~(BYTE_MASK << 248) | at << 200 | state << 248
+    return duty & ~(STATE_MASK << 248) | at << 200 | state << 248
 
 
 @internal

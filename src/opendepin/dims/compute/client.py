@@ -25,6 +25,7 @@ class TaskAssigned:
     operator: bytes
     attempt: int
     deadline: int
+    skipped: int
 
 
 @dataclass

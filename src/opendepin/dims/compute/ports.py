@@ -97,3 +97,7 @@ class Results(Protocol):
     def put(self, proven: Proven) -> None:
         """Take a proof; the same one again changes nothing."""
         ...
+
+    def decline(self, task_id: bytes, attempt: int) -> None:
+        """Give a task back that cannot be proven here, so that another is drawn at once."""
+        ...

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from opendepin.core.errors import DepinError, PeerFault
 from opendepin.core.journey import Proven, Reading
-from opendepin.core.task import MAX_ATTEMPTS
 from opendepin.dims.compute import rules
 from opendepin.dims.compute.config import ComputeConfig
 from opendepin.dims.compute.errors import BatchRejected, ProofLate
@@ -36,6 +35,9 @@ from opendepin.runtime.telemetry import Counters
 T = TypeVar("T")
 Place = tuple[bytes, int]
 """Task id and attempt: what one assignment is."""
+
+HOPELESS = frozenset({"unknown-program"})
+"""Codes of failures that no other try mends: the task is given back, the bond stays whole."""
 
 
 @dataclass
@@ -181,6 +183,9 @@ class Compute:
             proven = await self.prove(assignment)
         except DepinError as error:
             self._failed(place, error.code, str(error))
+            if error.code in HOPELESS:
+                self._counters.add("declined")
+                self._results.decline(*place)
         except Exception as error:  # noqa: BLE001 - a plug-in's defect is one task's failure
             self._failed(place, "unexpected", repr(error))
         else:
@@ -215,8 +220,6 @@ class Compute:
     def _expired(self, place: Place, assignment: Assignment) -> bool:
         """Say whether the task will be another's before a proof is there; count it once."""
         task = assignment.task
-        if task.attempt == MAX_ATTEMPTS - 1:  # nobody is drawn after this one
-            return False
         if self._clock.now_s() + self._config.finish_s <= task.deadline:
             return False
         if place not in self._lost:

@@ -6,20 +6,30 @@ Also the outbox's done-checks: an intent whose effect another operator brought a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opendepin.chain.abi import Contract
 from opendepin.chain.errors import NodeFault, Reverted
 from opendepin.chain.events import DeviceRecord
 from opendepin.chain.outbox import DoneCheck, Intent
 from opendepin.chain.ports import ChainReader
+from opendepin.chain.transactions import MAX_TRANSACTION_GAS
 from opendepin.core.batch import Segment
+from opendepin.core.encodings import abi_encode, keccak256
 from opendepin.core.identity import Status
 from opendepin.core.task import Task, TaskState
 from opendepin.dims.settlement.ports import Now, Terms
+from opendepin.dims.settlement.rules import Ready
 
 OPEN, ASSIGN, SETTLE, CLAIM = "open", "assign", "settle", "claim"
+REOPEN, DECLINE, SETTLE_MANY = "reopen", "decline", "settle_many"
 NONE = bytes(32)
+CALLBACK_RESERVE = 1_300_000
+"""Gas that must be left when a project's contract is called; most of it comes back."""
+GAS_PER_TASK = 900_000
+"""Given, not estimated: what one task of several does may fail without failing the transaction, so
+an estimate would find the gas with which all of them fail.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,14 +87,8 @@ class ContractsOnChain:
         return cost <= await self._chain.call(escrow.call("balance_of", project, returns=int))
 
     async def operators(self) -> list[bytes]:
-        """Return the operators of the present version, in order."""
-        book = self._book.operators
-        version = await self._chain.call(book.call("version", returns=int))
-        count = await self._chain.call(book.call("member_count", version, returns=int))
-        return [
-            await self._chain.call(book.call("member", version, place, returns=bytes))
-            for place in range(count)
-        ]
+        """Return the operators that have not left, by seat."""
+        return await self._chain.call(self._book.operators.call("seats", returns=list[bytes]))
 
     async def owner_at(self, project: int, device_index: int) -> bytes | None:
         """Return who owns the device at an index; None when there is none or it is revoked."""
@@ -108,6 +112,25 @@ class ContractsOnChain:
         """Return the intent to have an operator drawn."""
         return self._intent(f"{ASSIGN}/{task.hex()}/{attempt}", ASSIGN, task)
 
+    def reopen_intent(self, task: bytes, attempt: int) -> Intent:
+        """Return the intent to open a task again, for this attempt."""
+        return self._intent(f"{REOPEN}/{task.hex()}/{attempt}", REOPEN, task)
+
+    def decline_intent(self, task: bytes, attempt: int) -> Intent:
+        """Return the intent to give a task of this attempt back."""
+        return self._intent(f"{DECLINE}/{task.hex()}/{attempt}", DECLINE, task)
+
+    def settle_many_intent(self, ready: Sequence[Ready]) -> Intent:
+        """Return the intent to settle several tasks of one program."""
+        about = b"".join(each.id + each.task.attempt.to_bytes(1, "big") for each in ready)
+        tasks = [each.id for each in ready]
+        outputs = [abi_encode(["uint256[]"], [list(each.outputs)]) for each in ready]
+        proofs = [each.proof for each in ready]
+        key = f"{SETTLE_MANY}/{keccak256(about).hex()}"
+        gas = min(MAX_TRANSACTION_GAS, CALLBACK_RESERVE + GAS_PER_TASK * len(tasks))
+        made = self._intent(key, SETTLE_MANY, tasks, outputs, proofs)
+        return replace(made, gas=gas)
+
     def settle_intent(
         self, task: bytes, attempt: int, outputs: Sequence[int], proof: bytes
     ) -> Intent:
@@ -127,7 +150,10 @@ class ContractsOnChain:
         return {
             OPEN: self._is_opened,
             ASSIGN: self._is_assigned,
+            REOPEN: self._is_reopened,
+            DECLINE: self._is_reopened,
             SETTLE: self._is_settled,
+            SETTLE_MANY: self._are_settled,
             CLAIM: self._is_claimed,
         }
 
@@ -145,7 +171,22 @@ class ContractsOnChain:
         found = await self.task(bytes.fromhex(task))
         if found.state in (TaskState.SETTLED, TaskState.RECALLED):
             return True
-        return found.state is TaskState.ASSIGNED and found.attempt >= int(attempt)
+        if found.attempt > int(attempt):
+            return True
+        return found.state is TaskState.ASSIGNED and found.attempt == int(attempt)
+
+    async def _is_reopened(self, intent: Intent) -> bool:
+        kind, task, attempt = intent.key.split("/")
+        found = await self.task(bytes.fromhex(task))
+        if found.state in (TaskState.SETTLED, TaskState.RECALLED):
+            return True
+        return found.attempt >= int(attempt) + (kind == DECLINE)
+
+    async def _are_settled(self, intent: Intent) -> bool:
+        arguments = self._book.settlement.interface.arguments(SETTLE_MANY, intent.data)
+        tasks: list[bytes] = arguments[0] if arguments else []
+        states = [(await self.task(task)).state for task in tasks]
+        return bool(states) and all(state is TaskState.SETTLED for state in states)
 
     async def _is_settled(self, intent: Intent) -> bool:
         return (await self.task(bytes.fromhex(intent.key.split("/")[1]))).state is TaskState.SETTLED

@@ -13,6 +13,8 @@ class SettlementConfig:
     """Address of this operator's account, 20 bytes."""
     draw_delay: int
     """L1 blocks from opening to the seed block, as the contract has it."""
+    window_s: int = 120
+    """Seconds an operator has, as the contract has it."""
     poll_s: float = 0.5
     """Pause between two looks."""
     stagger_s: float = 4.0
@@ -25,6 +27,8 @@ class SettlementConfig:
     """Batches opened in one look."""
     tasks_at_once: int = 64
     """Tasks looked at in one look, the oldest first."""
+    settle_at_once: int = 16
+    """Proofs of one program settled by one call, at most."""
     claims: bool = False
     """Claim the pay of `owners` out of tasks that this operator settled."""
     owners: frozenset[bytes] = frozenset()

@@ -19,5 +19,8 @@ class SegmentsFault(PeerFault):
     code = "segments"
 
 
+NOBODY = "operators"
+"""Reason of a draw's revert that says: nobody in the task's snapshot is free."""
+
 OVERTAKEN = frozenset({"state", "opened", "deadline", "claimed"})
 """Reasons of reverts that say: somebody else did it."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from opendepin.chain.outbox import Intent, Outcome, State
 from opendepin.core.batch import Segment
 from opendepin.core.task import Task
+from opendepin.dims.settlement.rules import Ready
 
 
 class Segments(Protocol):
@@ -54,6 +55,7 @@ class Terms:
     pay_count: int
     operator_fee: int
     unit_rate: int
+    kind: int
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Contracts(Protocol):
         ...
 
     async def operators(self) -> Sequence[bytes]:
-        """Return the operators of the present version, in order."""
+        """Return the operators that have not left, by seat."""
         ...
 
     async def owner_at(self, project: int, device_index: int) -> bytes | None:
@@ -112,6 +114,18 @@ class Contracts(Protocol):
 
     def assign_intent(self, task: bytes, attempt: int) -> Intent:
         """Return the intent to have an operator drawn."""
+        ...
+
+    def reopen_intent(self, task: bytes, attempt: int) -> Intent:
+        """Return the intent to open a task again, for this attempt."""
+        ...
+
+    def decline_intent(self, task: bytes, attempt: int) -> Intent:
+        """Return the intent to give a task of this attempt back."""
+        ...
+
+    def settle_many_intent(self, ready: Sequence[Ready]) -> Intent:
+        """Return the intent to settle several tasks of one program."""
         ...
 
     def settle_intent(

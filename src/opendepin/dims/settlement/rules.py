@@ -16,24 +16,56 @@ from opendepin.dims.settlement.errors import SegmentsFault
 
 
 @dataclass(frozen=True)
+class Ready:
+    """A task that can be settled, with its proof."""
+
+    id: bytes
+    task: Task
+    outputs: tuple[int, ...]
+    proof: bytes
+
+
+@dataclass(frozen=True)
 class Draw:
     """An operator is to be drawn."""
 
     attempt: int
-    since: int
-    """Unix seconds (about) from which it is due: whose turn is later waits from here."""
 
 
-def due_draw(task: Task, height: int, time: int, draw_delay: int) -> Draw | None:
-    """Return the draw that is due for a task; None when none is."""
-    if task.state is TaskState.OPEN:
-        if seed_height(task.opened_block, draw_delay, height) is None:
-            return None
-        return Draw(0, task.deadline)
-    if task.state is TaskState.ASSIGNED and time > task.deadline:
-        attempt = task.attempt + 1
-        return Draw(attempt, task.deadline) if attempt < MAX_ATTEMPTS else None
-    return None
+@dataclass(frozen=True)
+class Reopening:
+    """A task is to be opened again, for this attempt."""
+
+    attempt: int
+
+
+def due_step(
+    task: Task, height: int, time: int, draw_delay: int, window_s: int, nobody: bool = False
+) -> Draw | Reopening | None:
+    """Return what brings an unproven task on; None when nothing is due.
+
+    With `nobody`, a draw was refused because nobody in the task's snapshot was free.
+    """
+    if task.state is TaskState.ASSIGNED:
+        return Reopening(task.attempt + 1) if time > task.deadline else None
+    if task.state is not TaskState.OPEN or task.attempt >= MAX_ATTEMPTS:
+        return None
+    if nobody and time > task.deadline + window_s:
+        return Reopening(task.attempt + 1)
+    if seed_height(task.opened_block, draw_delay, height) is None:
+        return None
+    return Draw(task.attempt)
+
+
+def batches_of(waiting: Sequence[Ready], most: int) -> list[list[Ready]]:
+    """Return proofs that can be settled by one call each, in order: of one program, bounded."""
+    found: dict[tuple[int, bytes], list[list[Ready]]] = {}
+    for ready in waiting:
+        groups = found.setdefault((ready.task.project, ready.task.program), [[]])
+        if len(groups[-1]) == most:
+            groups.append([])
+        groups[-1].append(ready)
+    return [group for groups in found.values() for group in groups]
 
 
 def turn(number: int, operator: bytes, operators: Sequence[bytes]) -> int:

@@ -18,14 +18,17 @@ from opendepin.core.journey import Proven, Settled
 from opendepin.core.task import TaskState
 from opendepin.dims.settlement import rules
 from opendepin.dims.settlement.config import SettlementConfig
-from opendepin.dims.settlement.errors import OVERTAKEN
+from opendepin.dims.settlement.errors import NOBODY, OVERTAKEN
 from opendepin.dims.settlement.ports import Contracts, Now, Segments, Sending
+from opendepin.dims.settlement.rules import Ready, Reopening
 from opendepin.dims.settlement.view import FinalTask, View
 from opendepin.runtime.clock import Clock
 from opendepin.runtime.service import Stop
 from opendepin.runtime.telemetry import Counters
 
 NONE = bytes(32)
+SHORT_PROOF = 512
+"""Bytes of a proof that is settled together with others, at most."""
 
 
 class Settlement:
@@ -49,8 +52,14 @@ class Settlement:
         self._outbox, self._clock = outbox, clock
         self._counters, self._log, self._on_settled = counters, log, on_settled
         self._proven: dict[bytes, Proven] = {}
-        self._watched: dict[str, bytes] = {}
-        """Intents that have not ended, and the task or batch each is about."""
+        self._watched: dict[str, tuple[bytes, ...]] = {}
+        """Intents that have not ended, and the tasks each is about."""
+        self._alone: set[bytes] = set()
+        """Tasks that did not settle with others: each is settled by a call that says why not."""
+        self._nobody: set[bytes] = set()
+        """Tasks in whose snapshot nobody was free."""
+        self._declined: dict[bytes, int] = {}
+        """Tasks to be given back, and the attempt."""
         self._later: dict[int, float] = {}
         """Batch → when to look at its unopened segments again."""
         self._looked: dict[bytes, int] = {}
@@ -63,6 +72,10 @@ class Settlement:
     def put(self, proven: Proven) -> None:
         """Take a proof; the same one again changes nothing."""
         self._proven[proven.task_id] = proven
+
+    def decline(self, task_id: bytes, attempt: int) -> None:
+        """Give a task back that cannot be proven here; the same one again changes nothing."""
+        self._declined[task_id] = attempt
 
     async def run(self, stop: Stop) -> None:
         """Settle until the stop."""
@@ -81,8 +94,10 @@ class Settlement:
         self._operators = await self._contracts.operators()
         for batch, missing in self._openable()[: self._config.batches_at_once]:
             await self._guarded(self._open(batch, missing), batch)
+        ready = list[Ready]()
         for task in self._movable()[: self._config.tasks_at_once]:
-            await self._guarded(self._advance(task, now), task)
+            await self._guarded(self._advance(task, now, ready), task)
+        self._settle(ready)
         await self._outcomes()
         for final in self._view.take_final():
             await self._guarded(self._finish(final), final.settled.task_id)
@@ -144,9 +159,9 @@ class Settlement:
             self._counters.add("unfunded")
             self._log.warning("project without funds", trace=batch, project=segment.project)
             return
-        self._send(self._contracts.open_intent(batch, index, segment, program), NONE)
+        self._send(self._contracts.open_intent(batch, index, segment, program))
 
-    async def _advance(self, identifier: bytes, now: Now) -> None:
+    async def _advance(self, identifier: bytes, now: Now, ready: list[Ready]) -> None:
         self._looked[identifier] = self._looks
         task = await self._contracts.task(identifier)
         proven = self._proven.get(identifier)
@@ -157,16 +172,42 @@ class Settlement:
             and task.state is TaskState.ASSIGNED
             and task.assignee == proven.producer
         ):
-            intent = self._contracts.settle_intent(
-                identifier, task.attempt, proven.outputs, proven.proof
-            )
-            self._send(intent, identifier)
+            ready.append(Ready(identifier, task, proven.outputs, proven.proof))
             return
-        draw = rules.due_draw(task, now.height, now.time, self._config.draw_delay)
-        if draw is not None:
-            place = f"assign/{identifier.hex()}/{draw.attempt}"
-            if self._my_turn(place, task.batch + draw.attempt):
-                self._send(self._contracts.assign_intent(identifier, draw.attempt), identifier)
+        given_back = self._declined.pop(identifier, None) == task.attempt
+        if given_back and task.state is TaskState.ASSIGNED and now.time < task.deadline:
+            self._send(self._contracts.decline_intent(identifier, task.attempt), identifier)
+            return
+        config = self._config
+        nobody = identifier in self._nobody
+        step = rules.due_step(
+            task, now.height, now.time, config.draw_delay, config.window_s, nobody
+        )
+        if step is None:
+            return
+        again = isinstance(step, Reopening)
+        place = f"{'reopen' if again else 'assign'}/{identifier.hex()}/{step.attempt}"
+        if self._my_turn(place, task.batch + step.attempt):
+            made = self._contracts.reopen_intent if again else self._contracts.assign_intent
+            self._nobody.discard(identifier)
+            self._send(made(identifier, step.attempt), identifier)
+
+    def _settle(self, ready: Sequence[Ready]) -> None:
+        """Send what can be settled: several of one program by one call, others each alone."""
+        on_the_way = {task for tasks in self._watched.values() for task in tasks}
+        waiting = [each for each in ready if each.id not in on_the_way]
+        together = [each for each in waiting if each.id not in self._alone and _is_short(each)]
+        groups = rules.batches_of(together, self._config.settle_at_once)
+        several = [group for group in groups if len(group) > 1]
+        for group in several:
+            self._send(self._contracts.settle_many_intent(group), *(each.id for each in group))
+        sent = {each.id for group in several for each in group}
+        for each in waiting:
+            if each.id not in sent:
+                intent = self._contracts.settle_intent(
+                    each.id, each.task.attempt, each.outputs, each.proof
+                )
+                self._send(intent, each.id)
 
     def _my_turn(self, place: str, number: int) -> bool:
         """Say whether those whose turn is before ours have had their time."""
@@ -179,14 +220,17 @@ class Settlement:
         about = {f"{n}" for n in self._later} | {task.hex() for task in self._looked}
         self._since = {p: at for p, at in self._since.items() if p.split("/")[1] in about}
 
-    def _send(self, intent: Intent, about: bytes) -> None:
+    def _send(self, intent: Intent, *about: bytes) -> None:
         """Hand an intent over, unless it is on its way or done; one that failed is tried anew."""
         if intent.key in self._watched:
             return
         if self._outbox.state(intent.key) is not State.DONE:
             self._outbox.submit(intent)
             self._watched[intent.key] = about
-            self._log.info("sent", trace=about, call=intent.kind, key=intent.key)
+            for task in about or (NONE,):
+                self._log.info("sent", trace=task, call=intent.kind, key=intent.key)
+        elif intent.kind == "settle_many":  # done, yet these are not settled
+            self._alone.update(about)
 
     async def _outcomes(self) -> None:
         """See which intents have ended."""
@@ -198,23 +242,37 @@ class Settlement:
             try:
                 outcome = await self._outbox.wait(key)
             except Reverted as error:
-                benign = error.reason in OVERTAKEN
-                self._counters.add(f"{kind}.{'overtaken' if benign else 'refused'}")
-                if not benign:
-                    self._log.error("refused", trace=about, call=kind, reason=error.reason)
-                if kind == "settle" and not benign:
-                    self._proven.pop(about, None)
-                    self._counters.add("failed")
+                self._refused(kind, about, error.reason)
                 continue
             self._counters.add("gas", outcome.gas_used)
             self._counters.add(f"{kind}.done")
-            if kind == "settle" and outcome.transaction is not None:
+            if kind == "settle_many":
+                self._alone.update(about)  # those that did settle are not looked at again
+            if kind.startswith("settle") and outcome.transaction is not None:
                 self._counters.add("settle_gas", outcome.gas_used)
+
+    def _refused(self, kind: str, about: Sequence[bytes], reason: str) -> None:
+        if kind == "assign" and reason == NOBODY:
+            self._nobody.update(about)
+            self._counters.add("assign.nobody")
+            self._log.warning("nobody is free", trace=about[0])
+            return
+        benign = reason in OVERTAKEN
+        self._counters.add(f"{kind}.{'overtaken' if benign else 'refused'}")
+        if not benign:
+            self._log.error("refused", trace=about[0] if about else NONE, call=kind, reason=reason)
+        if kind == "settle_many":
+            self._alone.update(about)
+        if kind == "settle" and not benign:
+            self._proven.pop(about[0], None)
+            self._counters.add("failed")
 
     async def _finish(self, final: FinalTask) -> None:
         """Tell of a task that is final, and claim what is ours to claim."""
         identifier = final.settled.task_id
         proven = self._proven.pop(identifier, None)
+        self._alone.discard(identifier)
+        self._nobody.discard(identifier)
         self._counters.add("settled")
         if final.event.producer == self._config.operator:
             self._counters.add("settled_here")
@@ -234,3 +292,7 @@ class Settlement:
                     proven.task_id, pay.device_index, pay.units, pay.path
                 )
                 self._send(intent, proven.task_id)
+
+
+def _is_short(ready: Ready) -> bool:
+    return len(ready.proof) <= SHORT_PROOF

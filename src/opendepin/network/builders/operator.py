@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 
 from opendepin.chain.follower import Follower, FollowerConfig
-from opendepin.chain.outbox import Intent
 from opendepin.core.batch import BatchHeader, Segment
 from opendepin.core.encodings import from_hex
 from opendepin.core.errors import DepinError, PeerFault, Rejected
@@ -23,6 +22,7 @@ from opendepin.dims.settlement.service import Settlement
 from opendepin.dims.settlement.view import View
 from opendepin.network.builders.running import run_together
 from opendepin.network.home import Home
+from opendepin.network.membership import Membership
 from opendepin.network.parts import READER_POLL_S, Parts, keys_folder, parts
 from opendepin.network.projects import find_program
 from opendepin.proofs.workplace import Workplace
@@ -32,7 +32,6 @@ from opendepin.runtime.net import LOOPBACK
 from opendepin.runtime.service import Stop, ready
 
 CONTRACTS = ("Devices", "Projects", "BatchInbox", "Programs", "Escrow", "Operators", "Settlement")
-JOIN = "join"
 
 
 class Batches:
@@ -107,14 +106,25 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     contracts = ContractsOnChain(built.chain, book)
     operators = built.contract("Operators")
 
-    async def joined(_intent: Intent) -> bool:
-        return await built.chain.call(operators.call("is_member", key.address, returns=bool))
-
-    outbox = built.outbox(service, key, {**contracts.checks(), JOIN: joined})
+    outbox = built.outbox(service, key, contracts.checks())
+    compute = built.settings.compute
+    membership = Membership(
+        home,
+        service,
+        chain=built.chain,
+        operators=operators,
+        outbox=outbox,
+        address=key.address,
+        bond=wei(compute.bond),
+        capacity=compute.capacity,
+        log=built.log,
+    )
     view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
     assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
     settling = Settlement(
-        SettlementConfig(key.address, built.settings.compute.draw_delay, poll_s=READER_POLL_S),
+        SettlementConfig(
+            key.address, compute.draw_delay, window_s=compute.window_s, poll_s=READER_POLL_S
+        ),
         view=view,
         contracts=contracts,
         segments=batches,
@@ -149,19 +159,13 @@ async def run(home: Home, service: str, stop: Stop) -> None:
         ),
     ]
 
-    async def join(inner: Stop) -> None:
-        bond = wei(built.settings.compute.bond)
-        await outbox.settle(Intent(JOIN, operators.address, operators.data(JOIN), bond, kind=JOIN))
-        built.log.info("bonded", operator=key.address)
-        await inner.wait()
-
     async def face(inner: Stop) -> None:
         app = _face(built, computing, settling)
         await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)
 
     running = [identity.run, outbox.run, *(f.run for f in followers), settling.run, computing.run]
     try:
-        await run_together(stop, *running, join, face)
+        await run_together(stop, *running, membership.run, face)
     finally:
         await programs.close()
         await built.close()

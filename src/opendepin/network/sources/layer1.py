@@ -13,7 +13,7 @@ from opendepin.explorer.errors import SourceAway
 from opendepin.explorer.ports import L1, L1Block, L1Event, SettleCall
 from opendepin.network.parts import Parts
 
-SETTLE = "settle"
+SETTLE, SETTLE_MANY = "settle", "settle_many"
 SETTLED = "TaskSettled"
 
 
@@ -95,10 +95,22 @@ class L1Source:
             raise SourceAway(str(error)) from error
         if row is None or receipt is None or row.get("to") != to_hex(settlement.address):
             return None
-        arguments = settlement.interface.arguments(SETTLE, from_hex(row["input"]))
-        if arguments is None or arguments[0] != task:
+        data = from_hex(row["input"])
+        arguments = settlement.interface.arguments(SETTLE, data)
+        if arguments is not None and arguments[0] == task:
+            return SettleCall(tuple(arguments[1]), arguments[2], receipt.gas_used)
+        many = settlement.interface.arguments(SETTLE_MANY, data)
+        if many is None or task not in many[0]:
             return None
-        return SettleCall(tuple(arguments[1]), arguments[2], receipt.gas_used)
+        tasks, outputs, proofs = many
+        place = tasks.index(task)
+        return SettleCall(_words(outputs[place]), proofs[place], receipt.gas_used // len(tasks))
+
+
+def _words(encoded: bytes) -> tuple[int, ...]:
+    """Return the values of an abi.encode(uint256[])."""
+    places = range(64, len(encoded), 32)
+    return tuple(int.from_bytes(encoded[at : at + 32], "big") for at in places)
 
 
 class Settlements:

@@ -79,18 +79,6 @@ def _needed(circuit: Circuit, wires: Sequence[int]) -> list[Block]:
     return found[::-1]
 
 
-def follow(circuit: Circuit, wires: list[int], template: str) -> None:
-    """Compute the blocks of one template anew from changed wires, and the public inputs that are
-    tied to them.
-    """
-    for block in circuit.blocks:
-        if block.template.name == template:
-            for instance in range(len(block.inputs)):
-                _run(block, instance, wires)
-    for target, source in circuit.copies:
-        wires[target] = wires[source]
-
-
 def violation(circuit: Circuit, wires: Sequence[int]) -> Violation | None:
     """Return the first broken constraint, or None when the wires satisfy the circuit."""
     for block in circuit.blocks:

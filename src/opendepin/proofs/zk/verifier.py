@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from opendepin.core.limits import MAX_OUTPUTS
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.errors import RuleBroken
+from opendepin.proofs.zk.combined import COMBINED
 from opendepin.proofs.zk.keys import BASE_MODULUS, Keys, Words
 
 PUBLIC_INPUTS = 3
@@ -76,7 +77,7 @@ def verifier(keys: Keys, maxima: Sequence[int]) -> Verifier:
         raise RuleBroken(f"1..{MAX_OUTPUTS} outputs with maxima below r are due")
     layout = runs(maxima)
     beta, gamma, delta = map(_negated, keys.vk.g2)
-    source = _SOURCE.format(
+    source = (_SOURCE + COMBINED).format(
         title=_title(keys),
         modulus=FIELD_MODULUS,
         count=len(maxima),
@@ -84,8 +85,11 @@ def verifier(keys: Keys, maxima: Sequence[int]) -> Verifier:
         inputs=PUBLIC_INPUTS,
         constants=_constants(keys.vk.inputs),
         accumulate=_accumulate(),
-        horner=_horner(layout),
+        horner=_horner(layout, "False"),
+        folding=_horner(layout, "max_value(uint256)"),
+        accumulate_sums=_accumulate_sums(),
         alpha=_words(keys.vk.alpha),
+        alpha_point=", ".join(str(word) for word in keys.vk.alpha),
         neg_beta=_words(beta),
         neg_gamma=_words(gamma),
         neg_delta=_words(delta),
@@ -130,7 +134,17 @@ def _accumulate() -> str:
     )
 
 
-def _horner(layout: Sequence[Run]) -> str:
+def _accumulate_sums() -> str:
+    return "\n".join(
+        f"    px, py, ok = self._scaled(K{number}X, K{number}Y, sums[{number}])\n"
+        "    if not ok:\n        return False\n"
+        "    x, y, ok = self._added(x, y, px, py)\n"
+        "    if not ok:\n        return False"
+        for number in range(1, PUBLIC_INPUTS + 1)
+    )
+
+
+def _horner(layout: Sequence[Run], refused: str) -> str:
     """Write the loops over the outputs, last to first: check each, fold it in."""
     lines: list[str] = []
     end = sum(run.length for run in layout)
@@ -138,22 +152,23 @@ def _horner(layout: Sequence[Run]) -> str:
         width = len(run.pattern)
         lines.append(f"    # outputs {end - run.length} to {end - 1}")
         if run.times == 1:
-            lines += _folded(f"outputs[{end - 1}]", run.pattern[0], " " * 4)
+            lines += _folded(f"outputs[{end - 1}]", run.pattern[0], refused, " " * 4)
         else:
             lines.append(f"    for i{number}: uint256 in range({run.times}):")
             for place, maximum in reversed([*enumerate(run.pattern)]):
                 base = end - width + place
                 step = f"unsafe_mul({width}, i{number})" if width > 1 else f"i{number}"
-                lines += _folded(f"outputs[unsafe_sub({base}, {step})]", maximum, " " * 8)
+                output = f"outputs[unsafe_sub({base}, {step})]"
+                lines += _folded(output, maximum, refused, " " * 8)
         end -= run.length
     return "\n".join(lines)
 
 
-def _folded(output: str, maximum: int, indent: str) -> list[str]:
+def _folded(output: str, maximum: int, refused: str, indent: str) -> list[str]:
     return [
         f"{indent}out = {output}",
         f"{indent}if out > {maximum}:",
-        f"{indent}    return False",
+        f"{indent}    return {refused}",
         f"{indent}evaluation = uint256_mulmod(unsafe_add(evaluation, out), statement, R)",
     ]
 
