@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from opendepin.cli.output import HomeOption, JsonOption, command, home_of, out, 
 from opendepin.core.identity import Status
 from opendepin.core.schema import Value
 from opendepin.network import fleet
+from opendepin.network.errors import HomeRefused
 
 app = typer.Typer(no_args_is_help=True)
 Device = Annotated[str, typer.Argument(help="Device id (0x and 40 hex digits) or its local name.")]
@@ -22,10 +24,10 @@ def _cells(device: Row) -> list[Any]:
     reading = device.get("reading")
     last = f"{reading['value']} {reading['unit']}" if reading else None
     names = ("name", "project", "index", "status")
-    return [short(device["device"]), *(device.get(name) for name in names), last]
+    return [*(device.get(name) for name in names), last, device["device"]]
 
 
-DEVICES = Table("devices", ["device", "name", "project", "index", "status", "last reading"], _cells)
+DEVICES = Table("devices", ["name", "project", "index", "status", "last reading", "device"], _cells)
 KEY_HISTORY = Table(
     "key history",
     ["from block", "status", "public key"],
@@ -167,6 +169,8 @@ def revoke(
     json_: JsonOption = False,
 ) -> None:
     """End the device's identity for good."""
+    if not yes and not sys.stdin.isatty():
+        raise HomeRefused("revoking is for good: say --yes where nobody can be asked", code="usage")
     if not yes:
         typer.confirm(f"revoke {device} for good?", abort=True)
     _set(home, device, Status.REVOKED, json_)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from opendepin.cli.output import out, print_json, print_table, value_of
+from opendepin.cli.output import out, print_json, print_table, said, value_of
 from opendepin.network.home import Home
 from opendepin.network.trails import Api
 
@@ -59,5 +59,5 @@ def print_one(
         return
     for name, value in found.items():
         if not isinstance(value, list):
-            out.print(f"{name:<{NAME_WIDTH}} {value_of(value)}", markup=False, soft_wrap=True)
+            out.print(f"{name:<{NAME_WIDTH}} {said(value_of(value))}", markup=False, soft_wrap=True)
     table.print(rows(found))

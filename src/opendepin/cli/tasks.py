@@ -15,7 +15,6 @@ from opendepin.cli.output import (
     home_of,
     out,
     print_json,
-    short,
     value_of,
 )
 from opendepin.network import retelling
@@ -24,8 +23,8 @@ app = typer.Typer(no_args_is_help=True)
 
 TASKS = Table(
     "tasks",
-    ["task", "state", "batch", "segment", "readings"],
-    lambda t: [short(t["task"]), t["state"], t["batch"], t["segment"], value_of(t["readings"])],
+    ["batch", "segment", "readings", "state", "task"],
+    lambda t: [t["batch"], t["segment"], value_of(t["readings"]), t["state"], t["task"]],
 )
 OUTPUTS = Table(
     "outputs other than 0",

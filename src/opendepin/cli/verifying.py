@@ -63,6 +63,11 @@ def verify(
     place = home_of(home)
     if (identifier is None) == (bundle is None):
         raise HomeRefused("give either an id or --bundle FILE", code="usage")
+    if bundle is not None and genesis is None and not place.genesis_file.exists():
+        raise HomeRefused(
+            f"no genesis file to hold it against ({place.genesis_file}): give --genesis FILE",
+            code="usage",
+        )
     data = _read(bundle) if bundle is not None else trails.fetch_bundle(place, identifier or "")
     trusted = from_hex(block_hash, 32) if block_hash is not None else _ask(place, data, genesis)
     report = asyncio.run(_check(place, data, genesis, trusted))

@@ -99,6 +99,7 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
     warm = clock.monotonic()
     child = await start(plan.home, progress, clock)
     try:
+        progress(f"home     {plan.home.root}  (depin status --home …, from another terminal)")
         progress(f"page     {plan.home.addresses()['explorer']}")
         fleet = await set_up(plan.home, progress, plan.capacity)
         replay = Replay(plan.home, fleet, clock)
@@ -106,6 +107,10 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
         ready_s = clock.now_ms() / 1_000 - began
         async with registrar(plan.home, COLLECTOR) as office:
             await _replay(plan, replay, Claiming(plan.home, office), watch, stop)
+        progress(
+            f"ending   stations are silent; waits up to {DRAIN_S:.0f} s until all they sent is"
+            " settled, checks it, stops (Ctrl-C: at once)"
+        )
         found = await checks.run(plan.home, fleet, replay.tally, clock, DRAIN_S)
         times = Times(began, ready_s, clock.monotonic() - entered)
         return build_report(plan.home, replay.tally, found, times)

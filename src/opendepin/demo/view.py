@@ -74,7 +74,7 @@ class View:
         ]
 
     def _line(self, tally: Tally) -> str:
-        parts = [f"{name} {count}" for name, count, _ in self._stages(tally)]
+        parts = [f"{name} {'–' if n is None else n}" for name, n, _ in self._stages(tally)]
         return f"{self._clock.monotonic() - self._began:5.0f} s  " + " · ".join(parts)
 
     def _draw(self, tally: Tally) -> RenderableType:
@@ -93,4 +93,5 @@ class View:
             table.add_row(name, str(count if count is not None else "–"), rate, note)
         notes = Text("\n".join(f"· {label}" for label in (NOTICE, *self._labels)), style="dim")
         page = Text(f"page  {self._page}    Ctrl-C stops", style="bold")
-        return Panel(Group(page, Text(), table, Text(), notes), title="OpenDePIN demo")
+        home = Text(f"home  {self._home.root}    depin status --home …, in another terminal")
+        return Panel(Group(page, home, Text(), table, Text(), notes), title="OpenDePIN demo")

@@ -44,6 +44,7 @@ def up(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
     if holder(home) is None:
         home.state_file.unlink(missing_ok=True)
         log = home.root / "logs" / "supervisor.out"
+        log.unlink(missing_ok=True)  # what an earlier start said is no reason of this one
         command = [sys.executable, "-m", "opendepin.network.supervise"]
         pid = detach([*command, "--home", str(home.root)], log)
         progress(f"starting in {home.root}")

@@ -143,8 +143,8 @@ class Supervisor:
                 left = deadline - self.clock.monotonic()
                 if left <= 0:
                     late = [s.name for s in wanted if not self._children[s.name].is_ready.is_set()]
-                    logs = ", ".join(str(self.home.root / "logs" / f"{name}.out") for name in late)
-                    raise StartFailed(f"{', '.join(late)} did not come up; see {logs}")
+                    said = "; ".join(map(self._last_words, late))
+                    raise StartFailed(f"{', '.join(late)} did not come up: {said}")
                 _, pending = await asyncio.wait(
                     {*pending, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -152,6 +152,12 @@ class Supervisor:
         finally:
             for task in (*waiting, stopping):
                 task.cancel()
+
+    def _last_words(self, service: str) -> str:
+        """Return the last line that a service left, and where the others stand."""
+        out = self.home.root / "logs" / f"{service}.out"
+        lines = out.read_text(errors="replace").strip().splitlines() if out.exists() else []
+        return f"{lines[-1] if lines else 'it said nothing'} ({out})"
 
     def _write_state(self, phase: str | None) -> None:
         if phase is not None:

@@ -137,7 +137,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
             await inner.sleep(0 if busy else POLL_S)
 
     async def face(inner: Stop) -> None:
-        app = build_app(site, assets)
+        app = build_app(site, assets, built.log)
         await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)  # pyright: ignore[reportArgumentType]
 
     try:

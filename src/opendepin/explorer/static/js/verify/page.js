@@ -95,7 +95,12 @@ async function show(bundle, change) {
     const block = bundle.l1 ? `down to L1 block hash ${bundle.l1.block.hash.slice(0, 18)}…, which you should compare with a node of your own` : "";
     verdict(whole.kind, `${whole.text}, recomputed here in ${seconds}`, [block, whole.small].filter(Boolean).join("; "));
   }
-  if (change) {
+  if (!change) {
+    const hint = "Open a step to see the values it compared. There you can alter a byte and watch it turn red.";
+    const row = make("div", "altered-row body");
+    row.append(make("p", "muted small", hint));
+    card.insertBefore(row, list);
+  } else {
     const box = make("div", "altered");
     const undo = make("button", "button", "Restore the true bytes");
     undo.type = "button";
