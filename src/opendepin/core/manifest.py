@@ -18,7 +18,7 @@ class Manifest:
     compute: str
     """The rule's name, for readers: what is run is the circuit that the program id names."""
     capacity: int
-    """Readings a proof takes at most, a power of two."""
+    """Readings a proof takes at most."""
     pay_offset: int
     """Index of the first output that counts payable units of a device index."""
     pay_count: int

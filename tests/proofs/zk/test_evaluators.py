@@ -77,6 +77,13 @@ def test_a_lane_beyond_its_bound_is_refused(lane: str) -> None:
             assemble(rule).given(beyond)
 
 
+@settings(max_examples=6)
+@given(packs(7), st.integers(2, 7), STATEMENT)
+def test_any_capacity_agrees(given_readings: list[Reading], capacity: int, statement: int) -> None:
+    """Trees whose last nodes are partly, or wholly, of what is empty for ever."""
+    agree(PACKED.resized(capacity), given_readings[:capacity], statement)
+
+
 def test_one_to_capacity_readings_are_taken() -> None:
     reading = Reading(1, 2, 3, (4,))
     for count in (1, 4):

@@ -74,7 +74,7 @@ def test_a_rule_cannot_branch(reading: zk.Reading) -> None:
 
 def test_field_elements_have_no_order(reading: zk.Reading) -> None:
     with pytest.raises(TypeError):
-        bool(reading["value"] < 5)  # pyright: ignore[reportOperatorIssue]
+        bool(reading["value"] + 1 < 5)  # pyright: ignore[reportOperatorIssue]
     with pytest.raises(TypeError):
         hash(reading["value"])
     with pytest.raises(RuleBroken):
@@ -107,9 +107,9 @@ def test_poseidon_takes_two_or_four(reading: zk.Reading) -> None:
         zk.poseidon(reading["value"])
 
 
-@pytest.mark.parametrize("capacity", [0, 1, 3, 255, 2 * MAX_CAPACITY])
-def test_a_capacity_is_a_power_of_two(capacity: int) -> None:
-    with pytest.raises(RuleBroken, match="power of two"):
+@pytest.mark.parametrize("capacity", [-1, 0, 1, MAX_CAPACITY + 1])
+def test_a_capacity_is_within_bounds(capacity: int) -> None:
+    with pytest.raises(RuleBroken, match="capacity"):
         Rule("r", SCHEMA, capacity, lambda reading: [zk.count(reading.present)])
 
 

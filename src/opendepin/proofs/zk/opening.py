@@ -112,7 +112,7 @@ def _demand(holds: bool, why: str) -> None:
 def _check_head(form: _ProgramForm, tree: FieldTree) -> None:
     _demand(form.format == FORMAT, f"it is of form {form.format[:40]!r}, not {FORMAT!r}")
     _demand(tuple(form.public) == PUBLIC, "it has other public inputs")
-    _demand(1 <= tree.capacity <= MAX_CAPACITY, f"it takes {tree.capacity} readings")
+    _demand(2 <= tree.capacity <= MAX_CAPACITY, f"it takes {tree.capacity} readings")
     due = tree.capacity * (1 + tree.layout.words)
     _demand(form.given == due, "its inputs are not present and words of every place")
     _demand(form.wires <= MAX_WIRES and form.constraints <= MAX_ROWS, "it is too large")
