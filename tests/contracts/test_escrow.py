@@ -104,7 +104,7 @@ def test_the_owner_withdraws_what_is_free(escrow: Any, settlement: Any) -> None:
     [
         ("reserve", (b"\x32" * 32, 1, 1)),
         ("pay", (TASK, "operator", 1, 1, False)),
-        ("pay_due", (["operator"],)),
+        ("pay_due", ([],)),
         ("pay_device_many", ([TASK], [1], "operator")),
         ("release", (TASK,)),
         ("pay_device", (TASK, "operator", 1)),
@@ -135,7 +135,7 @@ def test_w4_a_released_reserve_is_gone(escrow: Any, settlement: Any) -> None:
     escrow.release(TASK, sender=settlement.address)
     assert (escrow.reserved(TASK), escrow.balance_of(1)) == (0, 794_000)
     for again in ("release", "pay"):
-        arguments = () if again == "release" else (world.account(OPERATOR), 1, 0)
+        arguments = () if again == "release" else (world.account(OPERATOR), 1, 0, False)
         with boa.reverts("account"):
             getattr(escrow, again)(TASK, *arguments, sender=settlement.address)
     assert escrow.reserved(b"\x32" * 32) == 206_000

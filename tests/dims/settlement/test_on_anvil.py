@@ -14,6 +14,7 @@ from opendepin.core.task import Task, TaskState
 from opendepin.core.units import WEI_PER_TOKEN
 from tests.chain.conftest import start_node
 from tests.dims.settlement.ground import (
+    BOND,
     BPS,
     FEE,
     OPERATORS,
@@ -61,9 +62,10 @@ async def all_settled(ground: Ground, batches: list[int]) -> bool:
 
 
 async def paid_so_far(ground: Ground) -> int:
-    """What left the project's balance for good."""
+    """What left the project's balance for good; slashed bonds came in."""
     balance = await ground.read("Escrow", "balance_of", 1, returns=int)
-    return WEI_PER_TOKEN - balance
+    slashed = len(OPERATORS) * BOND - await ground.read("Operators", "bonds_held", returns=int)
+    return WEI_PER_TOKEN + slashed - balance
 
 
 async def test_two_operators_race_and_each_task_is_paid_once(ground: Ground) -> None:
