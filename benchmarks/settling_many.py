@@ -59,7 +59,7 @@ async def prove(ground: Ground, prover: Prover) -> tuple[Proven, dict[str, int]]
     number = task.statement(
         task_id, ground.network_id, ground.book["Settlement"].address, outputs
     ).number()
-    proof = (await prover.prove(assembled, number, readings)).raw
+    proof = (await prover.prove(assembled.program, number, readings)).raw
     gas = {"open": opened.gas_used, "assign": assigned.gas_used}
     return Proven(task_id, list(outputs), proof), gas
 

@@ -249,7 +249,7 @@ async def test_another_version_is_refused(
         await check_version(program)
     assert refused.value.code == code
     engine = AnvilEngine(
-        AnvilConfig(tmp_path / "l1", 1, {}, binary=program), node.http, SystemClock(), QUIET
+        AnvilConfig(tmp_path / "l1", 1, {}, binary=program), node.posting, SystemClock(), QUIET
     )
     with pytest.raises(EngineMissing):
         await engine.start()

@@ -40,6 +40,8 @@ def parameters(supply: int) -> Parameters:
         burn_bps=5_000,
         bond=1_000,
         exit_delay_s=60,
+        epoch_s=60,
+        miss_bps=500,
         max_identity_age=1_000,
         protocol_bps=1_000,
         draw_delay=2,

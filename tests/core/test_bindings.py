@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from opendepin.core import batch, group, identity, merkle, statement
+from opendepin.core import batch, draw, group, identity, merkle, statement
 from opendepin.core.errors import (
     DepinError,
     EncodingRejected,
@@ -225,9 +225,10 @@ def test_key_at_judges_by_block_status_and_project() -> None:
 
 
 def test_draws_rotate_and_seed_heights_follow_the_formula() -> None:
-    task, seed = b"\1" * 32, b"\2" * 32
-    drawn = [statement.drawn(task, seed, attempt, 3) for attempt in range(3)]
-    assert sorted(drawn) == [0, 1, 2]
+    task, seed, weights = b"\1" * 32, b"\2" * 32, [1, 1, 1]
+    orders = [list(draw.candidates(task, seed, attempt, weights)) for attempt in range(3)]
+    assert all(set(order) == {0, 1, 2} for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
     assert statement.seed_height(10, 2, 12) is None
     assert statement.seed_height(10, 2, 13) == 12
     assert statement.seed_height(10, 2, 12 + 8_191) == 12

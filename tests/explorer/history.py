@@ -330,7 +330,8 @@ class World:
         root = merkle.root(segment_leaves(body, [message_id(m, aad) for m in messages]))
         index = {k.address: i for i, k in enumerate(DEVICE_KEYS)}
         readings = [
-            Reading(index[m.device], m.seq, m.data[1], SCHEMA.values(m.data)) for m in messages
+            Reading(index[m.device], m.seq, int(str(m.data[1])), SCHEMA.values(m.data))
+            for m in messages
         ]
         field_root = CLEAN_AIR.tree.root(readings)
         segment = Segment(PROJECT, root, field_root, len(messages), body.ranges())

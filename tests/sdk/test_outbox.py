@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opendepin.core import message
+from opendepin.core import message, schema
 from opendepin.core.encodings import cbor_encode
 from opendepin.core.limits import MAX_SEQ
 from opendepin.sdk import (
@@ -31,7 +31,7 @@ def seqs(gateway: Gateway) -> list[int]:
     return [message.parse(raw).seq for _, raw in gateway.rows.values()]
 
 
-def values(gateway: Gateway) -> list[int]:
+def values(gateway: Gateway) -> list[schema.Value]:
     return [message.parse(raw).data[2] for _, raw in gateway.rows.values()]
 
 

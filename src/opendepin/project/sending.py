@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
-from opendepin.core.schema import OBSERVED
+from opendepin.core.schema import OBSERVED, Data
 from opendepin.network import fleet
 from opendepin.network.home import Home
 from opendepin.network.trails import Api
@@ -30,7 +29,7 @@ async def send(home: Home, built: Built, deployed: Deployed, most: int) -> int:
     Raises:
         GatewayRefused, GatewayAway, ReceiptWrong: see `sdk.sender`.
     """
-    own: dict[int, list[tuple[int | None, dict[int, Any]]]] = {}
+    own: dict[int, list[tuple[int | None, Data]]] = {}
     for row in built.sample.rows[:most]:
         values = {key: value for key, value in row.data.items() if key != OBSERVED}
         observed = row.data[OBSERVED]
