@@ -101,19 +101,19 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
     engine = Engine(locate())
     prover = Prover(engine, ROOT / ".build" / "keys", network_is_local=True)
     begun = time.perf_counter()
-    keys = await prover.keys(assembled)
+    keys = await prover.keys(assembled.program)
     found: dict[str, Any] = {"readings": count, "constraints": assembled.program.constraints}
     found["load_and_keys_s"] = time.perf_counter() - begun
     out = integers.outputs(assembled.rule, readings)
     wires = unpack((await witness(engine, assembled, readings)).blobs[0])
-    proof = await prover.prove(assembled, STATEMENT, readings)
+    proof = await prover.prove(assembled.program, STATEMENT, readings)
     ours, theirs, native = [], [], []
     with tempfile.TemporaryDirectory(dir=ROOT / ".build") as name:
         folder = Path(name)
         found["r1cs_write_s"] = await write_files(folder, assembled, wires)
         for _ in range(rounds):
             begun = time.perf_counter()
-            proof = await prover.prove(assembled, STATEMENT, readings)
+            proof = await prover.prove(assembled.program, STATEMENT, readings)
             ours.append(time.perf_counter() - begun)
             native.append(proof.prove_s)
             files = [folder / each for each in ("rule.zkey", "rule.wtns", "proof", "public")]

@@ -38,7 +38,7 @@ DRAW_BLOCKS = 4
 async def program(ground: Ground, prover: Prover, folder: Path) -> None:
     """Register the demo's rule with its generated verifier."""
     assembled = assemble(CLEAN_AIR.resized(CAPACITY))
-    source = verifier(await prover.keys(assembled), assembled.maxima).source
+    source = verifier(await prover.keys(assembled.program), assembled.maxima).source
     path = folder / "Verifier.vy"
     path.write_text(source)
     made = await artifacts.ensure([str(path)], CACHE)
@@ -61,7 +61,7 @@ async def settle(ground: Ground, prover: Prover) -> dict[str, int]:
     outputs = integers.outputs(assembled.rule, readings)
     settlement = ground.book["Settlement"].address
     number = task.statement(task_id, ground.network_id, settlement, outputs).number()
-    proof = (await prover.prove(assembled, number, readings)).raw
+    proof = (await prover.prove(assembled.program, number, readings)).raw
     settled = await ground.send(SUBMITTER, "Settlement", "settle", task_id, list(outputs), proof)
     return {"open": opened.gas_used, "assign": assigned.gas_used, "settle": settled.gas_used}
 

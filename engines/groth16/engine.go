@@ -66,6 +66,8 @@ func (e *engine) answer(req request) (head reply, blobs [][]byte, err error) {
 		return e.setup(req)
 	case "prove":
 		return e.prove(req)
+	case "outputs":
+		return e.outputs(req)
 	case "witness":
 		return e.witnessOnly(req)
 	case "check":
@@ -173,6 +175,30 @@ func (e *engine) prove(req request) (reply, [][]byte, error) {
 	}
 	times := reply{"witness_s": solved.Sub(start).Seconds(), "prove_s": time.Since(solved).Seconds()}
 	return times, [][]byte{encodeProof(proof), encodeElements(wires[1:c.sys.GetNbPublicVariables()])}, nil
+}
+
+// outputs runs the blocks that the program's outputs hang on, with no keys needed.
+func (e *engine) outputs(req request) (reply, [][]byte, error) {
+	c, err := e.need(req.Circuit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.prog == nil || len(req.blobs) != 1 {
+		return nil, nil, errors.New("outputs takes a program and one blob of inputs")
+	}
+	given, err := decodeElements(req.blobs[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	wires, err := c.prog.run(given, nil, c.prog.needed)
+	if err != nil {
+		return nil, nil, err
+	}
+	found := make(fr.Vector, len(c.prog.Outputs))
+	for i, w := range c.prog.Outputs {
+		found[i] = wires[w]
+	}
+	return reply{}, [][]byte{encodeElements(found)}, nil
 }
 
 func (e *engine) witnessOnly(req request) (reply, [][]byte, error) {

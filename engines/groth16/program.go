@@ -59,10 +59,12 @@ type program struct {
 	Copies       [][2]int
 	Format       string
 	Given        int
+	Outputs      []uint32
 	Public       []string
 	Templates    []component
 	Wires        int
 	k            []fr.Element
+	needed       []bool // by block: whether an output hangs on it
 }
 
 func parseProgram(raw []byte) (*program, error) {
@@ -92,7 +94,34 @@ func parseProgram(raw []byte) (*program, error) {
 			return nil, errors.New("program: a copy is out of bounds")
 		}
 	}
-	return p, p.checkBlocks(first)
+	for _, w := range p.Outputs {
+		if int(w) >= p.Wires {
+			return nil, errors.New("program: an output is out of bounds")
+		}
+	}
+	if err := p.checkBlocks(first); err != nil {
+		return nil, err
+	}
+	p.needed = p.blocksOf(p.Outputs)
+	return p, nil
+}
+
+// blocksOf says which blocks some wires hang on.
+func (p *program) blocksOf(wires []uint32) []bool {
+	wanted, found := make([]bool, p.Wires), make([]bool, len(p.Blocks))
+	for _, w := range wires {
+		wanted[w] = true
+	}
+	for i := len(p.Blocks) - 1; i >= 0; i-- {
+		b := &p.Blocks[i]
+		for w := b.Base; w < b.Base+b.Instances*p.Templates[b.Template].Wires && !found[i]; w++ {
+			found[i] = wanted[w]
+		}
+		for _, w := range b.Inputs {
+			wanted[w] = wanted[w] || found[i]
+		}
+	}
+	return found
 }
 
 // checkBlocks demands that blocks lie one behind the other, and that each takes only wires made before it.

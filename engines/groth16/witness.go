@@ -6,8 +6,20 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 )
 
-// witness runs every template's tape once per instance. Instances of a block that is not chained are independent.
+// witness computes every wire.
 func (p *program) witness(given fr.Vector, public map[string]fr.Element) (fr.Vector, error) {
+	wires, err := p.run(given, public, nil)
+	for _, c := range p.Copies {
+		if err == nil {
+			wires[c[0]] = wires[c[1]]
+		}
+	}
+	return wires, err
+}
+
+// run runs the tapes of the blocks asked for (nil: all) once per instance. Instances of a block that is not chained
+// are independent.
+func (p *program) run(given fr.Vector, public map[string]fr.Element, asked []bool) (fr.Vector, error) {
 	if len(given) != p.Given {
 		return nil, fmt.Errorf("%d inputs given where %d are due", len(given), p.Given)
 	}
@@ -19,22 +31,22 @@ func (p *program) witness(given fr.Vector, public map[string]fr.Element) (fr.Vec
 	copy(wires[1+len(p.Public):], given)
 	for i := range p.Blocks {
 		b := &p.Blocks[i]
+		if asked != nil && !asked[i] {
+			continue
+		}
 		if !b.Chained {
-			inParallel(b.Instances, func(j int) { p.run(b, j, make([]fr.Element, p.Templates[b.Template].Registers), wires) })
+			inParallel(b.Instances, func(j int) { p.instance(b, j, make([]fr.Element, p.Templates[b.Template].Registers), wires) })
 			continue
 		}
 		registers := make([]fr.Element, p.Templates[b.Template].Registers)
 		for j := 0; j < b.Instances; j++ {
-			p.run(b, j, registers, wires)
+			p.instance(b, j, registers, wires)
 		}
-	}
-	for _, c := range p.Copies {
-		wires[c[0]] = wires[c[1]]
 	}
 	return wires, nil
 }
 
-func (p *program) run(b *block, instance int, registers []fr.Element, wires fr.Vector) {
+func (p *program) instance(b *block, instance int, registers []fr.Element, wires fr.Vector) {
 	t := &p.Templates[b.Template]
 	registers[0].SetOne()
 	for k, w := range b.Inputs[instance*t.Inputs : (instance+1)*t.Inputs] {

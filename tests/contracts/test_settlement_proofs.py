@@ -62,7 +62,7 @@ class Site:
     async def prove(self, opened: s.Opened, producer: bytes, outputs: Sequence[int]) -> bytes:
         """Prove the readings' outputs for the statement that names these `outputs`."""
         statement = self.settling.statement(opened, outputs, producer).number()
-        return (await self.prover.prove(ASSEMBLED, statement, READINGS)).raw
+        return (await self.prover.prove(ASSEMBLED.program, statement, READINGS)).raw
 
     def assigned(self, root: int) -> tuple[s.Opened, bytes]:
         """Open a task over three readings with this field root, and draw."""
@@ -82,7 +82,7 @@ class Site:
 async def made() -> AsyncIterator[tuple[Prover, Keys]]:
     engine = Engine(locate())
     prover = Prover(engine, KEYS, network_is_local=True)
-    yield prover, await prover.keys(ASSEMBLED)
+    yield prover, await prover.keys(ASSEMBLED.program)
     await engine.close()
 
 

@@ -74,6 +74,7 @@ MANIFEST = Manifest(
     PAY_OFFSET,
     len(STATIONS),
 )
+PROGRAM_TEXT = assemble(CLEAN_AIR).program.text
 CIRCUIT_HASH, VK_HASH = assemble(CLEAN_AIR).program.hash, key_hash()
 
 
@@ -159,6 +160,7 @@ def project_sheet() -> ProjectSheet:
         project=PROJECT,
         title="Clean-air cover",
         manifest=MANIFEST,
+        value_field=2,
         value_name="PM10, daily mean",
         value_unit="µg/m³",
         value_scale=3,

@@ -342,7 +342,8 @@ async def by_package(
         block_hash=block or trusted(bundle),
     )
     read, anchor = read_bundle(json.dumps(bundle).encode()), replace(anchor, **other)
-    return await check(read, anchor, proof_check or by_pairing)
+    text = {history.CIRCUIT_HASH: history.PROGRAM_TEXT} if proof_check is None else {}
+    return await check(read, anchor, proof_check or by_pairing, text.get)
 
 
 async def by_pairing(vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:

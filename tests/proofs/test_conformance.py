@@ -16,17 +16,18 @@ from opendepin.proofs.errors import (
     EnvelopeRejected,
     KindUnknown,
     OutputsRejected,
+    ProgramRejected,
     ProofInvalid,
-    RuleBroken,
 )
 from opendepin.proofs.ports import Envelope, ProofKind
 from opendepin.proofs.registry import OURS, factory, kinds
 from opendepin.proofs.workplace import Workplace
-from opendepin.proofs.zk.kind import ZkKind, named_rule
+from opendepin.proofs.zk.assembly import assemble
+from opendepin.proofs.zk.kind import ZkKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-RULE = "opendepin.demo.clean_air:CLEAN_AIR"
+TEXT = assemble(CLEAN_AIR.resized(4)).program.text
 READINGS = [Reading(0, 1, 2, (61_000,)), Reading(1, 1, 2, (7_000,)), Reading(40, 5, 2, (50_000,))]
 ROOT = CLEAN_AIR.resized(4).tree.root(READINGS)
 STATEMENT = (1 << 246) + 17
@@ -34,7 +35,7 @@ STATEMENT = (1 << 246) + 17
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=sorted(OURS))
 async def kind(request: pytest.FixtureRequest, keys_dir: Path) -> AsyncIterator[ProofKind]:
-    opened = await factory(request.param)(RULE, 4, Workplace(keys_dir, network_is_local=True))
+    opened = await factory(request.param)(TEXT, Workplace(keys_dir, network_is_local=True))
     yield opened
     await opened.close()
 
@@ -65,11 +66,11 @@ class Gullible:
     def __init__(self, forgets: str) -> None:
         self.forgets = forgets
 
-    def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
+    async def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
         return len(readings), sum(reading.values[0] for reading in readings)
 
     async def prove(self, statement: int, readings: Sequence[Reading]) -> Envelope:
-        outputs = self.outputs(readings)
+        outputs = await self.outputs(readings)
         return Envelope("gullible", self.program, outputs, self._proof(statement, ROOT, outputs))
 
     def _proof(self, statement: int, root: int, outputs: Sequence[int]) -> bytes:
@@ -121,14 +122,13 @@ async def test_ours_are_known_and_others_are_not() -> None:
         factory("tarot")
 
 
-async def test_a_rule_is_found_by_its_name() -> None:
-    assert named_rule(RULE, 16).capacity == 16
-    for wrong in ("", "opendepin.demo.clean_air", f"{RULE}2", "no.such:RULE", "json:dumps"):
-        with pytest.raises(RuleBroken):
-            named_rule(wrong, 16)
+@pytest.mark.parametrize("text", [b"", b"{}", b"import os", TEXT[:-1], TEXT + b"x"])
+async def test_a_text_that_is_no_program_is_refused(text: bytes, keys_dir: Path) -> None:
+    with pytest.raises(ProgramRejected):
+        await factory("zk")(text, Workplace(keys_dir, network_is_local=True))
 
 
 async def test_zk_says_what_it_is(kind: ProofKind) -> None:
     if isinstance(kind, ZkKind):
         assert kind.kind == "zk"
-        assert kind.program == kind.assembled.program.hash == kind.keys.circuit
+        assert kind.program == kind.opened.hash == kind.keys.circuit

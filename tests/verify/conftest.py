@@ -14,6 +14,7 @@ from opendepin.chain import artifacts
 from opendepin.proofs.zk.engine import Engine, locate
 from opendepin.proofs.zk.keys import VerificationKey
 from opendepin.proofs.zk.native import holds
+from opendepin.proofs.zk.program import Program
 from opendepin.proofs.zk.prover import Prover
 from opendepin.verify import Anchor, Report, anchor_of_genesis, check, read_bundle
 from opendepin.verify.anchor import PROVEN_CONTRACTS
@@ -28,6 +29,11 @@ class Verifier:
     def __init__(self, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
         self._loop, self._engine = loop, engine
         self._known: dict[tuple[bytes, bytes, tuple[int, ...]], bool] = {}
+        self.programs: dict[bytes, bytes] = {}
+        """Texts by circuit hash, as a home has them."""
+
+    def keep(self, program: Program) -> None:
+        self.programs[program.hash] = program.text
 
     async def _proof(self, vk: VerificationKey, proof: bytes, public: Sequence[int]) -> bool:
         asked = vk.raw, proof, tuple(public)
@@ -38,7 +44,9 @@ class Verifier:
     def report(self, bundle: dict[str, Any] | bytes, anchor: Anchor) -> Report:
         """Read a bundle and check it."""
         data = bundle if isinstance(bundle, bytes) else json.dumps(bundle).encode()
-        return self._loop.run_until_complete(check(read_bundle(data), anchor, self._proof))
+        return self._loop.run_until_complete(
+            check(read_bundle(data), anchor, self._proof, self.programs.get)
+        )
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +70,7 @@ def network(loop: asyncio.AbstractEventLoop, engine: Engine) -> small.Network:
         layouts = {name: artifact.layout for name, artifact in compiled.items()}
         prover = Prover(engine, BUILD / "keys", network_is_local=True)
         assembled = small.circuit()
-        made = small.Network(layouts, assembled, await prover.keys(assembled))
+        made = small.Network(layouts, assembled, await prover.keys(assembled.program))
         await made.settle(prover)
         return made
 
@@ -75,5 +83,7 @@ def anchor(network: small.Network) -> Anchor:
 
 
 @pytest.fixture(scope="session")
-def verifier(loop: asyncio.AbstractEventLoop, engine: Engine) -> Verifier:
-    return Verifier(loop, engine)
+def verifier(loop: asyncio.AbstractEventLoop, engine: Engine, network: small.Network) -> Verifier:
+    made = Verifier(loop, engine)
+    made.keep(network.assembled.program)
+    return made

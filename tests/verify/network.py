@@ -186,7 +186,7 @@ class Network:
             statement.outputs_hash(outputs),
             OPERATOR.address,
         )
-        proof = await prover.prove(self.assembled, about.number(), self.readings)
+        proof = await prover.prove(self.assembled.program, about.number(), self.readings)
         units = outputs[PAY_OFFSET : PAY_OFFSET + len(STATIONS)]
         leaves = [merkle.pay_leaf(task, i, each) for i, each in enumerate(units)]
         pay_root = merkle.root(leaves, merkle.pay_node)

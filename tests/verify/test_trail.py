@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from opendepin.proofs.zk import assembly
-from opendepin.verify import Anchor, BundleRejected, Outcome, Report, rules
+from opendepin.verify import Anchor, BundleRejected, Outcome, Report
 from opendepin.verify.steps import MESSAGE_STEPS, STEPS
 from tests.verify import network as small
 from tests.verify.conftest import Verifier
@@ -130,23 +129,30 @@ def test_a_missing_slot_fails(
     assert "does not prove" in failed["l1-storage"]
 
 
-def test_a_rule_that_is_not_installed_is_said_so(
-    network: small.Network, anchor: Anchor, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+def test_without_the_programs_text_outputs_are_absent(
+    network: small.Network, anchor: Anchor, verifier: Verifier
 ) -> None:
-    monkeypatch.setattr(rules, "SHIPPED", frozenset[str]())
-    report = verifier.report(network.bundle(), anchor)
+    verifier.programs.clear()
+    try:
+        report = verifier.report(network.bundle(), anchor)
+    finally:
+        verifier.keep(network.assembled.program)
     assert set(outcomes(report, Outcome.ABSENT)) == {"outputs"}
     program = next(step for step in report.steps if step.name == "program")
-    assert "not installed here" in program.source
+    assert "text is not here" in program.source
 
 
-def test_a_bundle_cannot_make_us_import(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("hostile")
-    (folder / "hostile_rule.py").write_text("raise SystemExit('imported')")
-    assert rules.installed_rule("hostile_rule:RULE") is None
-    assert rules.installed_rule("opendepin.cli.__main__:main") is None
-    assert rules.installed_rule("opendepin.demo.clean_air:compute") is None
-    assert rules.installed_rule("opendepin.demo.clean_air:CLEAN_AIR") is not None
+@pytest.mark.parametrize("text", [b"", b"{}", b"[" * 10_000])
+def test_another_text_under_the_circuits_hash_fails(
+    network: small.Network, anchor: Anchor, verifier: Verifier, text: bytes
+) -> None:
+    verifier.programs[network.assembled.program.hash] = text
+    try:
+        failed = outcomes(verifier.report(network.bundle(), anchor), Outcome.FAILS)
+    finally:
+        verifier.keep(network.assembled.program)
+    assert {"program", "outputs"} <= set(failed)
+    assert "another hash" in failed["program"]
 
 
 def test_the_report_has_every_step_once_in_order(
@@ -167,10 +173,9 @@ def test_weaknesses_are_shown_whatever_the_bundle_says(
     assert any("development proving key" in label for label in report.labels)
 
 
-def test_the_circuit_is_built_anew(
+def test_the_circuit_is_opened_by_its_hash(
     network: small.Network, anchor: Anchor, verifier: Verifier
 ) -> None:
-    assert assembly.assemble(small.CLEAN_AIR.resized(small.CAPACITY)) is network.assembled
     report = verifier.report(network.bundle(), anchor)
     program = next(step for step in report.steps if step.name == "program")
-    assert "circuit built anew" in program.source
+    assert "circuit opened by its hash" in program.source

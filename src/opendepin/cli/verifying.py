@@ -60,7 +60,7 @@ def verify(
         raise HomeRefused("give either an id or --bundle FILE", code="usage")
     data = _read(bundle) if bundle is not None else trails.fetch_bundle(place, identifier or "")
     trusted = from_hex(block_hash, 32) if block_hash is not None else _ask(place, data, genesis)
-    report = asyncio.run(_check(data, genesis or place.genesis_file, trusted))
+    report = asyncio.run(_check(place, data, genesis, trusted))
     if json_:
         print_json(report.to_json())
     else:
@@ -92,8 +92,11 @@ def _ask(place: trails.Home, data: bytes, genesis: Path | None) -> bytes | None:
     return trails.trusted_block_hash(place, data)
 
 
-async def _check(data: bytes, genesis: Path, trusted: bytes | None) -> Report:
-    return await trails.verify(data, await trails.anchor(genesis, trusted))
+async def _check(
+    place: trails.Home, data: bytes, genesis: Path | None, trusted: bytes | None
+) -> Report:
+    anchor = await trails.anchor(genesis or place.genesis_file, trusted)
+    return await trails.verify(data, anchor, place)
 
 
 def _read(path: Path) -> bytes:

@@ -140,11 +140,11 @@ async def _trail(home: Home, settled: list[dict[str, Any]], found: Checks) -> No
         bundle = trails.fetch_bundle(home, message)
         trusted = trails.trusted_block_hash(home, bundle)
         anchor = await trails.anchor(home.genesis_file, trusted)
-        report = await trails.verify(bundle, anchor)
+        report = await trails.verify(bundle, anchor, home)
         failed = ", ".join(f"{step.name}: {step.why}" for step in report.failed)
         absent = [step.name for step in report.steps if step.outcome.value == "absent"]
         found.note("verify", report.settled, failed or f"{message}; absent: {absent}")
-        altered = await trails.verify(_altered(bundle), anchor)
+        altered = await trails.verify(_altered(bundle), anchor, home)
         names = ", ".join(step.name for step in altered.failed)
         found.note("verify-altered", not altered.ok, f"one byte altered fails: {names}")
     except DepinError as error:

@@ -29,10 +29,12 @@ from opendepin.network.projects import (
     OutputForm,
     PlaceForm,
     ProjectFile,
+    write_program,
     write_project,
 )
 from opendepin.network.registering import Registrar, Registration, metadata_hash, registrar
 from opendepin.proofs.workplace import Workplace
+from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.kind import ZkKind, open_zk
 from opendepin.proofs.zk.verifier import verifier
 from opendepin.runtime import settings as runtime_settings
@@ -101,7 +103,7 @@ async def prepare_machine(local: bool, progress: Callable[[str], None], capacity
     place = Workplace(keys_folder(), local)
     if not any(keys_folder().glob("*.pk")):
         progress(f"making development keys for {capacity} readings: once, up to a minute")
-    kind = await open_zk(COMPUTE, capacity, place)
+    kind = await open_zk(assemble(CLEAN_AIR.resized(capacity)).program.text, place)
     await kind.close()
 
 
@@ -121,9 +123,11 @@ async def set_up(home: Home, progress: Callable[[str], None], capacity: int) -> 
         EngineFault: keys could not be made.
     """
     local = runtime_settings.load(home.settings).network.local
-    kind = await open_zk(COMPUTE, capacity, Workplace(keys_folder(), local))
+    text = assemble(CLEAN_AIR.resized(capacity)).program.text
+    write_program(home, text)
+    kind = await open_zk(text, Workplace(keys_folder(), local))
     try:
-        progress(f"circuit  {kind.assembled.circuit.constraints:,} constraints, keys ready")
+        progress(f"circuit  {kind.opened.constraints:,} constraints, keys ready")
         async with registrar(home, FAUCET) as office:
             return await _register(home, office, kind, progress, capacity)
     finally:
@@ -153,7 +157,7 @@ async def _register(
 
 
 async def _verifier(home: Home, office: Registrar, kind: ZkKind) -> bytes:
-    made = verifier(kind.keys, kind.assembled.maxima)
+    made = verifier(kind.keys, kind.opened.maxima)
     path = home.room("contracts") / f"verifier_{kind.program.hex()[:16]}.vy"
     path.write_text(made.source, encoding="utf-8")
     compiled = await artifacts.ensure([str(path)], artifact_cache())
@@ -220,7 +224,7 @@ def _file(
         program_id=to_hex(program_id(chosen.hash(), circuit, vk.hash)),
         verifier=to_hex(verifying),
         callback=to_hex(cover),
-        constraints=kind.assembled.circuit.constraints,
+        constraints=kind.opened.constraints,
         unit_rate_wei=str(office.unit_rate),
         value_field=VALUE_FIELD,
         value_name="PM10, daily mean",

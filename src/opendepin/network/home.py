@@ -76,6 +76,10 @@ class Home:
         """Return the file of a project's manifest and program."""
         return self.root / "projects" / f"{project}.json"
 
+    def program_file(self, circuit_hash: bytes) -> Path:
+        """Return the file of a program's text, by its hash."""
+        return self.root / "programs" / f"{circuit_hash.hex()}.json"
+
     def projects(self) -> list[int]:
         """Return the ids of the projects known here, ascending."""
         folder = self.root / "projects"

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from opendepin.core.encodings import from_hex
+from opendepin.core.encodings import from_hex, sha256
 from opendepin.core.errors import Rejected
 from opendepin.core.manifest_form import ManifestForm
 from opendepin.core.readings import ProjectRules
@@ -18,7 +18,9 @@ from opendepin.core.schema import Schema
 from opendepin.explorer.sheets import Output, Place, ProjectSheet
 from opendepin.network.errors import HomeRefused
 from opendepin.network.home import Home, write_json
+from opendepin.proofs.errors import ProgramRejected
 from opendepin.proofs.zk.keys import VerificationKey
+from opendepin.runtime.disk import write_atomic
 
 FORM = "opendepin/project/2"
 
@@ -119,6 +121,30 @@ def verification_key_json(vk: VerificationKey, *, development: bool) -> dict[str
 def write_project(home: Home, file: ProjectFile) -> None:
     """Write a project's file; services find it at the next message of the project."""
     write_json(home.project_file(file.project), msgspec.to_builtins(file))
+
+
+def write_program(home: Home, text: bytes) -> bytes:
+    """Keep a program's text under its hash, which is returned."""
+    digest = sha256(text)
+    path = home.program_file(digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text)
+    return digest
+
+
+def find_program(home: Home, circuit_hash: bytes) -> bytes | None:
+    """Return the text of a program, None when it is not in this home.
+
+    Raises:
+        ProgramRejected: what stands there is another text.
+    """
+    path = home.program_file(circuit_hash)
+    if not path.exists():
+        return None
+    text = path.read_bytes()
+    if sha256(text) != circuit_hash:
+        raise ProgramRejected(f"{path} is not the program it is named after")
+    return text
 
 
 def read_project(path: Path) -> ProjectFile:

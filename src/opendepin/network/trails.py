@@ -18,6 +18,7 @@ from opendepin.core.encodings import from_hex
 from opendepin.network.errors import HomeRefused, NotRunning
 from opendepin.network.home import Home, read_json
 from opendepin.network.parts import artifact_cache, engine
+from opendepin.network.projects import find_program
 from opendepin.proofs.zk.native import holds
 from opendepin.runtime.http import json_of, plain_client
 from opendepin.verify import Anchor, Report, check, read_bundle, require_subject
@@ -141,10 +142,14 @@ async def anchor(genesis_file: Path, block_hash: bytes | None) -> Anchor:
     return anchor_of_genesis(genesis, layouts, block_hash)
 
 
-async def verify(bundle: bytes, brought: Anchor) -> Report:
-    """Check a bundle against an anchor; the pairing is checked by the native engine."""
+async def verify(bundle: bytes, brought: Anchor, home: Home) -> Report:
+    """Check a bundle against an anchor; the pairing is checked by the native engine, outputs by the
+    programs of the home.
+    """
     running = engine()
     try:
-        return await check(read_bundle(bundle), brought, partial(holds, running))
+        return await check(
+            read_bundle(bundle), brought, partial(holds, running), partial(find_program, home)
+        )
     finally:
         await running.close()

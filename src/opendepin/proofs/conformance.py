@@ -55,7 +55,7 @@ async def conform(
     """
     failures: list[str] = []
     envelope = await kind.prove(statement, readings)
-    if envelope.outputs != kind.outputs(readings) or len(set(envelope.outputs)) < 2:
+    if envelope.outputs != await kind.outputs(readings) or len(set(envelope.outputs)) < 2:
         failures.append("outputs: the envelope's are not the program's, or all are alike")
     if not await _accepted(kind, statement, field_root, envelope):
         failures.append("honest: the proof of these readings is refused")

@@ -7,6 +7,7 @@ DepinError
 │   │   ├── OutputsRejected   proof-outputs       another number, or one out of its range
 │   │   └── ProofInvalid      proof-invalid       does not verify for this statement
 │   ├── ReadingsRejected      readings            the rule's circuit does not take them
+│   ├── ProgramRejected       program-text        no program, or another than the one asked for
 │   └── KeysRefused           keys-refused        development, altered, or of another circuit
 ├── PeerFault
 │   └── EngineFault           engine-…            crash, garbage, refusal, time-out: one task
@@ -43,6 +44,12 @@ class ReadingsRejected(Rejected):
     """Readings that a rule's circuit does not take."""
 
     code = "readings"
+
+
+class ProgramRejected(Rejected):
+    """A text that is no program, or not the one that was asked for."""
+
+    code = "program-text"
 
 
 class KeysRefused(Rejected):

@@ -39,7 +39,7 @@ class ProofKind(Protocol):
         """What envelopes of this instance say was run, 32 bytes."""
         ...
 
-    def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
+    async def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
         """Return what the program gives over the readings, without any proof.
 
         Raises:

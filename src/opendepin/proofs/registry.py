@@ -20,8 +20,12 @@ GROUP = "opendepin.proofs"
 class KindFactory(Protocol):
     """Opens a proof kind for one program."""
 
-    async def __call__(self, program: str, capacity: int, workplace: Workplace) -> ProofKind:
-        """Open the kind for a manifest's `compute` and `capacity`."""
+    async def __call__(self, text: bytes, workplace: Workplace) -> ProofKind:
+        """Open the kind for a program, given as its canonical text: data, never code.
+
+        Raises:
+            ProgramRejected: the text is no program of this kind.
+        """
         ...
 
 

@@ -6,23 +6,28 @@ raises `NotReached`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 from opendepin.core import merkle, message, statement
 from opendepin.core.batch import SegmentBody, decode_body, segment_leaves
+from opendepin.core.encodings import sha256
 from opendepin.core.group import Receipt
 from opendepin.core.identity import KeyChange
 from opendepin.core.journey import Signed
 from opendepin.core.manifest import Manifest
 from opendepin.core.readings import CheckedSegment, ProjectRules, check_segment
 from opendepin.core.schema import OBSERVED, Data, Field, Schema
-from opendepin.proofs.errors import RuleBroken
+from opendepin.proofs.errors import ProgramRejected
 from opendepin.proofs.zk.keys import VerificationKey
-from opendepin.proofs.zk.rule import Rule
+from opendepin.proofs.zk.opening import open_program
+from opendepin.proofs.zk.program import Program
 from opendepin.verify import form
 from opendepin.verify.anchor import Anchor
 from opendepin.verify.errors import NotReached, StepFailed
-from opendepin.verify.rules import installed_rule
+
+ProgramSource = Callable[[bytes], bytes | None]
+"""Gives a program's text by circuit hash, None where it is not here; the text is checked."""
 
 
 def agree(computed: bytes | int | str, expected: bytes | int | str, why: str) -> tuple[str, str]:
@@ -56,9 +61,12 @@ class AnySchema(Schema):
 class Context:
     """One check's working values."""
 
-    def __init__(self, bundle: form.Bundle, anchor: Anchor) -> None:
+    def __init__(
+        self, bundle: form.Bundle, anchor: Anchor, programs: ProgramSource = lambda _: None
+    ) -> None:
         self.bundle = bundle
         self.anchor = anchor
+        self._programs = programs
 
     @property
     def message(self) -> form.Message:
@@ -176,10 +184,15 @@ class Context:
         return statement.task_id(network, inbox, *place, self.program_id)
 
     @cached_property
-    def rule(self) -> Rule | None:
-        """The rule that the manifest names, from the code installed here; None without it."""
+    def program(self) -> Program | None:
+        """The program of the task's circuit hash, opened; None where its text is not here."""
+        circuit = bytes(self.task.circuit_hash)
+        text = self._programs(circuit)
+        if text is None:
+            return None
+        if sha256(text) != circuit:
+            raise StepFailed("the text that is here for the circuit has another hash")
         try:
-            found = installed_rule(self.manifest.compute)
-            return None if found is None else found.resized(self.manifest.capacity)
-        except RuleBroken as error:
-            raise StepFailed(f"the manifest's rule cannot be run: {error}") from error
+            return open_program(text)
+        except ProgramRejected as error:
+            raise StepFailed(f"the task's program cannot be opened: {error}") from error

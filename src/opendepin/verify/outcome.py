@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from opendepin.core import merkle, statement
-from opendepin.proofs.zk.assembly import assemble
-from opendepin.proofs.zk.integers import outputs as outputs_of
+from opendepin.core.layout import Layout
 from opendepin.proofs.zk.keys import VerificationKey
+from opendepin.proofs.zk.solver import outputs_of
 from opendepin.verify.context import Context, agree
 from opendepin.verify.errors import NotReached, StepFailed
 from opendepin.verify.steps import Found
@@ -44,32 +44,34 @@ def program(c: Context) -> Found:
 
 
 def _circuit(c: Context) -> str:
-    """Build the rule's circuit anew and compare its hash; say so when the rule is not here."""
-    if c.rule is None:
-        return f"the circuit's hash is claimed: rule {c.manifest.compute} is not installed here"
-    found = assemble(c.rule).program.hash
-    agree(found, bytes(c.task.circuit_hash), "the rule installed here makes another circuit")
-    return "circuit built anew from the rule installed here"
+    """Open the circuit's text and compare what it takes; say so when it is not here."""
+    if c.program is None:
+        return "the circuit's hash is claimed: its text is not here"
+    tree, manifest = c.program.tree, c.manifest
+    agree(tree.capacity, manifest.capacity, "the program takes another number of readings")
+    layout = Layout.of(manifest.schema)
+    agree(str(tree.layout.bounds), str(layout.bounds), "the program takes other readings")
+    return "circuit opened by its hash"
 
 
 def outputs(c: Context) -> Found:
-    """Run the rule over the readings again; compare outputs and their hash."""
+    """Run the program over the readings again; compare outputs and their hash."""
     task = c.task
     given = tuple(int(value) for value in task.outputs)
     digest = statement.outputs_hash(given)
     pair = agree(digest, bytes(task.outputs_hash), "the outputs hash to another value")
     agree(digest, bytes(task.result.outputs_hash), "the contract holds another outputs hash")
-    if c.rule is None:
+    if c.program is None:
         raise NotReached(
-            f"the rule {c.manifest.compute} is not installed here: the outputs' hash holds, the "
-            "proof alone says that they follow from the readings"
+            "the program's text is not here: the outputs' hash holds, the proof alone says that "
+            "they follow from the readings"
         )
-    found = outputs_of(c.rule, c.checked.readings)
+    found = outputs_of(c.program, c.checked.readings)
     if found != given:
         at = next((i for i, (a, b) in enumerate(zip(found, given, strict=False)) if a != b), None)
         where = "another number of outputs" if at is None else f"output {at} differs"
         raise StepFailed(
-            f"the rule over these readings gives other outputs: {where}",
+            f"the program over these readings gives other outputs: {where}",
             computed=str(len(found) if at is None else found[at]),
             expected=str(len(given) if at is None else given[at]),
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from opendepin.core.errors import Broken, DepinError, PeerFault
 from opendepin.verify import layer1, order, outcome
 from opendepin.verify.anchor import Anchor
-from opendepin.verify.context import Context, text
+from opendepin.verify.context import Context, ProgramSource, text
 from opendepin.verify.errors import NotReached, StepFailed, SubjectRejected
 from opendepin.verify.form import Bundle
 from opendepin.verify.outcome import ProofCheck
@@ -39,13 +39,19 @@ def require_subject(bundle: Bundle, identifier: bytes) -> None:
         raise SubjectRejected(f"asked for {text(identifier)}, this bundle is about {subject}")
 
 
-async def check(bundle: Bundle, anchor: Anchor, proof_check: ProofCheck) -> Report:
-    """Recompute the whole trail of a bundle.
+async def check(
+    bundle: Bundle,
+    anchor: Anchor,
+    proof_check: ProofCheck,
+    programs: ProgramSource = lambda _: None,
+) -> Report:
+    """Recompute the whole trail of a bundle; where `programs` gives the task's circuit, outputs are
+    computed anew too.
 
     Raises:
         PeerFault, Broken: the proof engine failed; this says nothing of the bundle.
     """
-    context = Context(bundle, anchor)
+    context = Context(bundle, anchor, programs)
     steps: list[Step] = []
     for name, meaning in STEPS:
         if name == "proof":

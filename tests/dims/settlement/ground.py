@@ -97,7 +97,7 @@ class Counting:
         self.delay = 0.0
         self.forge = False
 
-    def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
+    async def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
         units = [sum(r.device_index == index for r in readings) for index in range(len(DEVICES))]
         return len(readings), sum(r.values[0] for r in readings), *units
 
@@ -108,7 +108,7 @@ class Counting:
         self.proofs += 1
         field_root = field_root_of(readings)
         proof = abi_encode(["uint256", "uint256"], [statement + self.forge, field_root])
-        return Envelope(self.kind, self.program, self.outputs(readings), proof)
+        return Envelope(self.kind, self.program, await self.outputs(readings), proof)
 
     async def verify(self, statement: int, field_root: int, envelope: Envelope) -> None:
         good = abi_encode(["uint256", "uint256"], [statement + self.forge, field_root])

@@ -30,9 +30,9 @@ async def test_full_size(prover: Prover, count: int) -> None:
     assembled = assemble(CLEAN_AIR)
     rows = enumerate(islice(recorded(), count))
     readings = [Reading(r.device_index, seq, r.observed_s, (r.value,)) for seq, r in rows]
-    keys = await prover.keys(assembled)
+    keys = await prover.keys(assembled.program)
     out = outputs(CLEAN_AIR, readings)
-    proof = await prover.prove(assembled, STATEMENT, readings)
+    proof = await prover.prove(assembled.program, STATEMENT, readings)
     root = CLEAN_AIR.tree.root(readings)
     assert await field_root(prover.engine, readings, CLEAN_AIR.tree) == root
     assert proof.public == (STATEMENT, evaluation(out, STATEMENT), root)

@@ -46,7 +46,7 @@ from tests.proofs.zk.rules import PACK, SCHEMA, TOTALS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SMALL = assemble(TOTALS)
+SMALL = assemble(TOTALS).program
 READINGS = [Reading(1, 2, 3, (40,)), Reading(5, 6, 7, (80,))]
 STATEMENT = (1 << 240) + 5
 
@@ -146,7 +146,7 @@ async def test_verification_needs_the_key_alone(prover: Prover) -> None:
 async def test_another_circuits_key_refuses(prover: Prover) -> None:
     await prover.keys(SMALL)
     proof = await prover.prove(SMALL, STATEMENT, READINGS)
-    other = await prover.keys(assemble(TOTALS.resized(8)))
+    other = await prover.keys(assemble(TOTALS.resized(8)).program)
     assert not await holds(prover.engine, other.vk, proof.raw, proof.public)
 
 
@@ -159,13 +159,13 @@ async def test_the_same_statement_is_proven_by_ever_other_bytes(prover: Prover) 
 
 async def test_an_unsatisfiable_witness_is_refused(prover: Prover) -> None:
     await prover.keys(SMALL)
-    given_values = SMALL.given(READINGS)
+    given_values = SMALL.given_of(READINGS)
     given_values[0] = 2
     with pytest.raises(EngineFault) as caught:
         await prover.engine.call(
             "prove",
             pack(given_values),
-            circuit=SMALL.program.hash.hex(),
+            circuit=SMALL.hash.hex(),
             public={"statement": "1"},
         )
     assert caught.value.code == "engine-unsatisfied"
@@ -207,7 +207,7 @@ async def test_keys_are_made_once_and_found_again(fresh: Prover, tmp_path: Path)
     again = await Prover(other_engine, tmp_path / "keys", network_is_local=True).keys(SMALL)
     await other_engine.close()
     assert first == again
-    assert first.circuit == SMALL.program.hash
+    assert first.circuit == SMALL.hash
 
 
 async def test_engines_that_start_at_once_use_one_key(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ async def test_altered_key_files_are_refused(tmp_path: Path, what: str) -> None:
     with pytest.raises(KeysRefused):
         await Prover(engine, tmp_path, network_is_local=True).keys(SMALL)
     with pytest.raises(EngineFault) as caught:
-        await engine.call("prove", pack(SMALL.given(READINGS)), circuit=name, public={})
+        await engine.call("prove", pack(SMALL.given_of(READINGS)), circuit=name, public={})
     assert caught.value.code == "engine-no-keys"
     await engine.close()
 

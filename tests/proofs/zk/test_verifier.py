@@ -64,8 +64,8 @@ def words_of(proof: bytes) -> list[int]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(prover: Prover) -> Site:
-    keys = await prover.keys(ASSEMBLED)
-    proof = await prover.prove(ASSEMBLED, STATEMENT, READINGS)
+    keys = await prover.keys(ASSEMBLED.program)
+    proof = await prover.prove(ASSEMBLED.program, STATEMENT, READINGS)
     return Site(keys, proof.raw, proof.public)
 
 

@@ -129,7 +129,7 @@ class Compute:
         readings = await self._limited(
             self._readings(assignment, prepared), config.read_timeout_s, "reading"
         )
-        outputs = await asyncio.to_thread(prepared.kind.outputs, readings)
+        outputs = await prepared.kind.outputs(readings)
         statement = task.statement(assignment.id, config.network_id, config.settlement, outputs)
         number = statement.number()
         async with self._proving:

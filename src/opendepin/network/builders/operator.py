@@ -24,6 +24,7 @@ from opendepin.dims.settlement.view import View
 from opendepin.network.builders.running import run_together
 from opendepin.network.home import Home
 from opendepin.network.parts import READER_POLL_S, Parts, keys_folder, parts
+from opendepin.network.projects import find_program
 from opendepin.proofs.workplace import Workplace
 from opendepin.proofs.zk.kind import ZkKind, open_zk
 from opendepin.runtime.http import Request, Response, Router, json_response, serve
@@ -79,9 +80,15 @@ class Programs:
             kind = self._open.get(program_id)
             if kind is None:
                 local = self._parts.settings.network.local
-                place = Workplace(keys_folder(), local)
-                kind = await open_zk(file.manifest.compute, file.manifest.capacity, place)
+                text = find_program(self._parts.home, from_hex(file.circuit_hash, 32))
+                if text is None:
+                    missing = f"the text of circuit {file.circuit_hash} is not in this home"
+                    raise Rejected(missing, code="unknown-program")
+                kind = await open_zk(text, Workplace(keys_folder(), local))
                 self._open[program_id] = kind
+            if kind.opened.tree != file.rules.tree:
+                other = f"program 0x{program_id.hex()} takes other readings than its manifest says"
+                raise Rejected(other, code="unknown-program")
         return Prepared(file.rules, kind)
 
     async def close(self) -> None:

@@ -26,11 +26,9 @@ from opendepin.proofs.zk.circuit import Block, Circuit
 from opendepin.proofs.zk.constraints import Column, TracedRule, traced
 from opendepin.proofs.zk.language import Fold
 from opendepin.proofs.zk.linear import Linear
-from opendepin.proofs.zk.program import Program, program
+from opendepin.proofs.zk.program import PUBLIC, Program, program
 from opendepin.proofs.zk.rule import Rule
 from opendepin.proofs.zk.trace import Trace, template
-
-PUBLIC = ("statement", "evaluation", "field_root")
 
 
 @dataclass(frozen=True)

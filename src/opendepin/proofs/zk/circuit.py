@@ -72,7 +72,7 @@ class Circuit:
 
     def add(self, component: Template, inputs: Iterable[Sequence[int]]) -> Block:
         """Add one instance of a template per entry of `inputs`."""
-        return self._add(component, [tuple(wires) for wires in inputs], chained=False)
+        return self.place(component, [tuple(wires) for wires in inputs], chained=False)
 
     def add_one(self, component: Template, *inputs: int) -> list[int]:
         """Add one instance; returns its outputs' wires."""
@@ -97,16 +97,17 @@ class Circuit:
             before = tuple(offset + local for local in component.outputs[:states])
         if any(local <= component.inputs for local in component.outputs[:states]):
             raise RuleBroken(f"{component.name}: a chained output must have a wire of its own")
-        return self._add(component, inputs, chained=states > 0)
+        return self.place(component, inputs, chained=states > 0)
 
     def publish(self, name: str, wire: int) -> None:
         """Tie a computed wire to a public input, with one row."""
         self.copies.append((self.public_wire(name), wire))
         self.add(_SAME, [(self.public_wire(name), wire)])
 
-    def _add(
+    def place(
         self, component: Template, inputs: Sequence[tuple[int, ...]], *, chained: bool
     ) -> Block:
+        """Add instances that take these wires; chained, one may take wires of those before it."""
         if any(len(wires) != component.inputs for wires in inputs):
             raise RuleBroken(f"{component.name} takes {component.inputs} inputs")
         block = Block(component, self.wires, tuple(inputs), chained)

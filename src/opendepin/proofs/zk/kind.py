@@ -1,13 +1,13 @@
-"""The proof kind `zk`: Groth16 over BN254 of a rule's circuit.
+"""The proof kind `zk`: Groth16 over BN254 of a program's circuit.
 
-What a proof shows: the outputs are what the rule gives over exactly the readings under the field
+What a proof shows: the outputs are what the program gives over exactly the readings under the field
 root, all of them. What it does not show: who signed the readings (attesters check that outside), or
 that they are true. See `docs/explanation/zero-knowledge.md`.
 """
 
 from __future__ import annotations
 
-import importlib
+import asyncio
 from collections.abc import Sequence
 
 from opendepin.core.journey import Reading
@@ -15,13 +15,12 @@ from opendepin.core.statement import FIELD_MODULUS, evaluation
 from opendepin.proofs.errors import EnvelopeRejected, OutputsRejected, ProofInvalid, RuleBroken
 from opendepin.proofs.ports import Envelope
 from opendepin.proofs.workplace import Workplace
-from opendepin.proofs.zk import integers
-from opendepin.proofs.zk.assembly import Assembled, assemble
 from opendepin.proofs.zk.engine import Engine, locate
 from opendepin.proofs.zk.keys import Keys, VerificationKey
 from opendepin.proofs.zk.native import holds
+from opendepin.proofs.zk.opening import open_program
+from opendepin.proofs.zk.program import Program
 from opendepin.proofs.zk.prover import Prover
-from opendepin.proofs.zk.rule import Rule
 
 KIND = "zk"
 STATEMENT_BITS = 248
@@ -64,29 +63,29 @@ async def verify(
 
 
 class ZkKind:
-    """`ProofKind` for one rule."""
+    """`ProofKind` for one program."""
 
     kind = KIND
 
-    def __init__(self, prover: Prover, assembled: Assembled, keys: Keys) -> None:
+    def __init__(self, prover: Prover, opened: Program, keys: Keys) -> None:
         self._prover = prover
-        self.assembled, self.keys = assembled, keys
+        self.opened, self.keys = opened, keys
 
     @property
     def program(self) -> bytes:
         """The circuit hash."""
-        return self.assembled.program.hash
+        return self.opened.hash
 
-    def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
-        """Return what the rule gives over the readings, computed on integers."""
-        return integers.outputs(self.assembled.rule, readings)
+    async def outputs(self, readings: Sequence[Reading]) -> tuple[int, ...]:
+        """Return what the program gives over the readings, by running it in the engine."""
+        return await self._prover.outputs(self.opened, readings)
 
     async def prove(self, statement: int, readings: Sequence[Reading]) -> Envelope:
-        """Prove the rule's outputs over the readings for one statement."""
-        outputs = self.outputs(readings)
-        proof = await self._prover.prove(self.assembled, statement, readings)
+        """Prove the program's outputs over the readings for one statement."""
+        outputs = await self.outputs(readings)
+        proof = await self._prover.prove(self.opened, statement, readings)
         if proof.public[:2] != (statement, evaluation(outputs, statement)):
-            raise RuleBroken(f"{self.assembled.rule.name}: integers and constraints disagree")
+            raise RuleBroken("the program's outputs and its proof's evaluation disagree")
         return Envelope(KIND, self.program, outputs, proof.raw)
 
     async def verify(self, statement: int, field_root: int, envelope: Envelope) -> None:
@@ -96,7 +95,7 @@ class ZkKind:
         await verify(
             self._prover.engine,
             self.keys.vk,
-            self.assembled.maxima,
+            self.opened.maxima,
             statement,
             field_root,
             envelope.outputs,
@@ -108,26 +107,15 @@ class ZkKind:
         await self._prover.engine.close()
 
 
-def named_rule(compute: str, capacity: int) -> Rule:
-    """Return the rule that a manifest names as `module:attribute`, at the manifest's capacity.
+async def open_zk(text: bytes, workplace: Workplace) -> ZkKind:
+    """Open the kind for one program's text: start an engine, make or load its keys.
 
     Raises:
-        RuleBroken: there is none.
+        ProgramRejected: the text is no program.
+        KeysRefused: its keys must not be used here.
     """
-    module, _, attribute = compute.partition(":")
-    try:
-        rule = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RuleBroken(f"no rule at {compute!r}: {error}") from error
-    if not isinstance(rule, Rule):
-        raise RuleBroken(f"{compute!r} is a {type(rule).__name__}, not a rule")
-    return rule.resized(capacity)
-
-
-async def open_zk(program: str, capacity: int, workplace: Workplace) -> ZkKind:
-    """Open the kind for one program: build its circuit, start an engine, make or load its keys."""
-    assembled = assemble(named_rule(program, capacity))
+    program = await asyncio.to_thread(open_program, text)
     prover = Prover(
         Engine(locate()), workplace.keys_dir, network_is_local=workplace.network_is_local
     )
-    return ZkKind(prover, assembled, await prover.keys(assembled))
+    return ZkKind(prover, program, await prover.keys(program))

@@ -21,6 +21,9 @@ from opendepin.proofs.zk.trace import Combination, Template
 
 FORMAT = "opendepin/circuit/2"
 
+PUBLIC = ("statement", "evaluation", "field_root")
+"""The public inputs of every program, in order."""
+
 Flatten = Callable[[Combination], list[int]]
 """Writes a combination as its length, then (coefficient number, wire) pairs."""
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from opendepin.core.journey import Reading
 from opendepin.proofs.errors import EngineFault, KeysRefused
-from opendepin.proofs.zk.assembly import PUBLIC, Assembled
 from opendepin.proofs.zk.engine import Engine
 from opendepin.proofs.zk.field import pack, unpack
 from opendepin.proofs.zk.keys import Keys, keys_of, require_usable
 from opendepin.proofs.zk.pipe import Answer
+from opendepin.proofs.zk.program import PUBLIC, Program
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Prover:
         self.engine, self._keys_dir = engine, keys_dir
         self._network_is_local = network_is_local
 
-    async def keys(self, assembled: Assembled) -> Keys:
+    async def keys(self, program: Program) -> Keys:
         """Load a circuit and its keys, which are made on first use (development keys) and cached by
         circuit hash.
 
@@ -42,7 +42,6 @@ class Prover:
             KeysRefused: code `development-keys` off a local network; `keys-refused` when the files
             were altered. EngineFault: the engine failed.
         """
-        program = assembled.program
         await self.engine.call("load", program.text)
         try:
             answer = await self.engine.call(
@@ -58,30 +57,38 @@ class Prover:
         require_usable(keys, network_is_local=self._network_is_local)
         return keys
 
-    async def prove(
-        self, assembled: Assembled, statement: int, readings: Sequence[Reading]
-    ) -> Proof:
+    async def prove(self, program: Program, statement: int, readings: Sequence[Reading]) -> Proof:
         """Prove what the rule gives over these readings, for one statement.
 
         Raises:
             ReadingsRejected: the circuit does not take them.
             EngineFault: the engine failed; code `engine-unsatisfied` if no proof exists.
         """
-        given = pack(assembled.given(readings))
-        try:
-            answer = await self._prove(assembled, statement, given)
-        except EngineFault as error:
-            if error.code not in ("engine-not-loaded", "engine-no-keys"):
-                raise
-            await self.keys(assembled)
-            answer = await self._prove(assembled, statement, given)
+        answer = await self._asked("prove", program, statement, readings)
         raw, public = answer.blobs
         return Proof(
             raw, tuple(unpack(public)), answer.header["witness_s"], answer.header["prove_s"]
         )
 
-    async def _prove(self, assembled: Assembled, statement: int, given: bytes) -> Answer:
-        public = {PUBLIC[0]: str(statement)}
-        return await self.engine.call(
-            "prove", given, circuit=assembled.program.hash.hex(), public=public
-        )
+    async def outputs(self, program: Program, readings: Sequence[Reading]) -> tuple[int, ...]:
+        """Return what the program gives over these readings, without any proof.
+
+        Raises:
+            ReadingsRejected: the circuit does not take them.
+            EngineFault: the engine failed.
+        """
+        answer = await self._asked("outputs", program, 0, readings)
+        return tuple(unpack(answer.blobs[0]))
+
+    async def _asked(
+        self, op: str, program: Program, statement: int, readings: Sequence[Reading]
+    ) -> Answer:
+        given, public = pack(program.given_of(readings)), {PUBLIC[0]: str(statement)}
+        circuit = program.hash.hex()
+        try:
+            return await self.engine.call(op, given, circuit=circuit, public=public)
+        except EngineFault as error:
+            if error.code not in ("engine-not-loaded", "engine-no-keys"):
+                raise
+        await self.keys(program)
+        return await self.engine.call(op, given, circuit=circuit, public=public)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from opendepin.core.journey import Reading
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.errors import RuleBroken
 from opendepin.proofs.zk.circuit import Block, Circuit
+from opendepin.proofs.zk.program import Program
 from opendepin.proofs.zk.trace import Op, Step, value_of
 
 
@@ -34,9 +36,7 @@ def solve(circuit: Circuit, given: Sequence[int], public: Mapping[str, int]) -> 
     for name, value in public.items():
         wires[circuit.public_wire(name)] = value % FIELD_MODULUS
     wires[circuit.given.start : circuit.given.stop] = [value % FIELD_MODULUS for value in given]
-    for block in circuit.blocks:
-        for instance in range(len(block.inputs)):
-            _run(block, instance, wires)
+    _run_all(circuit.blocks, wires)
     for target, source in circuit.copies:
         wires[target] = wires[source]
     return wires
@@ -54,6 +54,31 @@ def follow(circuit: Circuit, wires: list[int], template: str) -> None:
         wires[target] = wires[source]
 
 
+def outputs_of(program: Program, readings: Sequence[Reading]) -> tuple[int, ...]:
+    """Return a program's outputs over readings: only the blocks that outputs hang on are run.
+
+    Raises:
+        ReadingsRejected: the program does not take them.
+    """
+    circuit = program.circuit
+    wires = [0] * circuit.wires
+    wires[0] = 1
+    wires[circuit.given.start : circuit.given.stop] = program.given_of(readings)
+    _run_all(_needed(circuit, program.outputs), wires)
+    return tuple(wires[wire] for wire in program.outputs)
+
+
+def _needed(circuit: Circuit, wires: Sequence[int]) -> list[Block]:
+    """Return the blocks that these wires hang on, in order."""
+    wanted, found = set(wires), list[Block]()
+    for block in reversed(circuit.blocks):
+        made = range(block.base, block.base + len(block.inputs) * block.template.wires)
+        if any(wire in made for wire in wanted):
+            found.append(block)
+            wanted.update(wire for inputs in block.inputs for wire in inputs)
+    return found[::-1]
+
+
 def violation(circuit: Circuit, wires: Sequence[int]) -> Violation | None:
     """Return the first broken constraint, or None when the wires satisfy the circuit."""
     for block in circuit.blocks:
@@ -65,6 +90,12 @@ def violation(circuit: Circuit, wires: Sequence[int]) -> Violation | None:
                 ):
                     return Violation(block.template.name, instance, number)
     return None
+
+
+def _run_all(blocks: Sequence[Block], wires: list[int]) -> None:
+    for block in blocks:
+        for instance in range(len(block.inputs)):
+            _run(block, instance, wires)
 
 
 def _run(block: Block, instance: int, wires: list[int]) -> None:
