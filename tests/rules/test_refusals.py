@@ -103,6 +103,9 @@ CASES = [
     ("x = Table([1] * 300)", "at most 255", "shorter", "x = Table([1] * 256)"),
     ("x = windows(reading.observed_s, 0, 0, 3)", "width", "windows(",
      "x = windows(reading.observed_s, 0, 60, 3)"),
+    ("x = Table(['a']).choice(temp)", "whole number from 0", "enum",
+     "x = Table(['a']).choice(wet)"),
+    ("x = Choice(temp, ['a'], [0])", "whole number from 0", "devices", "x = bins(temp, 0, 9, 3)"),
     ("x = select(1, 2, 3)", "chooses by a condition", "select(", "x = select(wet > 1, 2, 3)"),
 ]  # fmt: skip
 

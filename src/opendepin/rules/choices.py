@@ -45,6 +45,11 @@ class Choice(Value):
                 f"{len(label_of)} places are told apart, at most {MAX_PLACES} can be",
                 "fewer devices, wider windows or bins, or a coarser table",
             )
+        if not isinstance(index, Number) or index.scale or index.low < 0:
+            refuse(
+                "a choice is by a whole number from 0",
+                "an enum field, reading.devices(n), Table([...]).choice(reading.device)",
+            )
         if len(set(labels)) != len(labels):
             refuse("two labels are the same", "a label of its own for each")
         self.session, self.index, self.inside, self.devices = index.session, index, inside, devices
