@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from opendepin.core.schema import OBSERVED, Data
 from opendepin.network import fleet

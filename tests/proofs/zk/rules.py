@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def everything(reading: zk.Reading) -> Sequence[zk.Output]:
     wide = place.merged((0, 0, 1, 1, 1), 2)
     hashed = zk.poseidon(reading.seq, value)
     same = hashed == zk.select(early, zk.poseidon(seq, reading["value"]), zk.poseidon(*[seq] * 4))
-    smaller = zk.select(value <= index, value, index)
+    smaller = cast(zk.Ranged, zk.select(value <= index, value, index))
     complement = zk.ranged((1 << 20) - 1 - smaller, 20)
     square = zk.ranged(value * value + 1, 41)
     return [
