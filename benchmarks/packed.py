@@ -1,8 +1,9 @@
 """The rule of the packed case: messages of 24 values each, filtered, grouped, and folded.
 
-Each message carries 24 values of 12 bits, say a day's hourly means in tenths. A value counts when it
-is at most 3,000 (above, the instrument is broken). By class of the device (8 places, a field of the
-message): how many values count, how many are above a limit, their sum, the smallest and the largest.
+Each message carries 24 values of 12 bits, say a day's hourly means in tenths. A value counts when
+it is at most 3,000 (above, the instrument is broken). By class of the device (8 places, a field of
+the message): how many values count, how many are above a limit, their sum, the smallest and the
+largest.
 """
 
 from __future__ import annotations
