@@ -89,6 +89,18 @@ PROMISES = (
     _ingest(64, 0.70),
     _ingest(256, 0.70),
     Promise("Receipts at half load, p99", "ingest", "half.p99_ms", "ms", 50, at_least=False),
+    Promise(
+        "Memory under ten times the load", "ingest", "overload.most_mib", "MiB", 512, at_least=False
+    ),
+    Promise("Cold set-up of a fresh clone", "starting", "setup_s", "s", 300, at_least=False),
+    Promise(
+        "Warm start to the first settled task",
+        "starting",
+        "first_settled_s",
+        "s",
+        60,
+        at_least=False,
+    ),
     *_proofs("single", "Readings proven, one a message", 140),
     *_proofs("packed", "Readings proven, 24 a message", 1_000),
     Promise("Verifier call", "prove", "single.verify_gas", "gas", 210_000, at_least=False),

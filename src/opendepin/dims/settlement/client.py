@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from opendepin.chain.abi import Contract
 from opendepin.chain.errors import NodeFault, Reverted
+from opendepin.chain.events import DeviceRecord
 from opendepin.chain.outbox import DoneCheck, Intent
 from opendepin.chain.ports import ChainReader
 from opendepin.core.batch import Segment
@@ -19,17 +20,6 @@ from opendepin.dims.settlement.ports import Now, Terms
 
 OPEN, ASSIGN, SETTLE, CLAIM = "open", "assign", "settle", "claim"
 NONE = bytes(32)
-
-
-@dataclass(frozen=True)
-class DeviceRecord:
-    """The struct of `Devices`."""
-
-    status: int
-    project: int
-    index: int
-    key: tuple[bytes, ...]
-    since: int
 
 
 @dataclass(frozen=True)
