@@ -65,15 +65,8 @@ DAYS = (date(2002, 12, 6), date(2002, 12, 17))
 SCHEMA = CLEAN_AIR.schema
 FIGURES = ("count", "exceedances", "sum", "minimum", "maximum")
 PAY_OFFSET = len(LANDS) * len(FIGURES)
-MANIFEST = Manifest(
-    "clean-air",
-    "1",
-    SCHEMA,
-    "opendepin.demo.clean_air:CLEAN_AIR",
-    256,
-    PAY_OFFSET,
-    len(STATIONS),
-)
+COMPUTE = "opendepin.demo.clean_air:CLEAN_AIR"
+MANIFEST = Manifest("clean-air", "1", SCHEMA, COMPUTE, 256, PAY_OFFSET, len(STATIONS))
 PROGRAM_TEXT = assemble(CLEAN_AIR).program.text
 CIRCUIT_HASH, VK_HASH = assemble(CLEAN_AIR).program.hash, key_hash()
 

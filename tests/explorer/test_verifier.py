@@ -370,7 +370,7 @@ async def by_package(
         block_hash=block or trusted(bundle),
     )
     read, anchor = read_bundle(json.dumps(bundle).encode()), replace(anchor, **other)
-    text = {history.CIRCUIT_HASH: history.PROGRAM_TEXT} if proof_check is None else {}
+    text = {history.CIRCUIT_HASH: history.PROGRAM_TEXT}
     return await check(read, anchor, proof_check or by_pairing, text.get)
 
 

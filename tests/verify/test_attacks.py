@@ -279,6 +279,15 @@ def _another_circuit(bundle: Bundle) -> None:
     bundle["task"]["circuit_hash"] = to_hex(keccak256(b"a circuit that checks nothing"))
 
 
+def _a_wider_field(bundle: Bundle) -> None:
+    """The same words, read otherwise than the circuit does."""
+    bundle["task"]["manifest"]["schema"][1][3] *= 8
+
+
+def _another_capacity(bundle: Bundle) -> None:
+    bundle["task"]["manifest"]["capacity"] *= 2
+
+
 def _another_version(bundle: Bundle) -> None:
     bundle["task"]["manifest"]["version"] = "2"
 
@@ -308,7 +317,9 @@ def _another_key(bundle: Bundle) -> None:
 @pytest.mark.parametrize(
     ("forge", "steps"),
     [
-        (_another_circuit, {"program", "proof", "pay-root", "l1-storage"}),
+        (_another_circuit, {"proof", "pay-root", "l1-storage"}),
+        (_a_wider_field, {"program", "proof", "pay-root", "l1-storage"}),
+        (_another_capacity, {"program", "proof", "pay-root", "l1-storage"}),
         (_another_version, {"proof", "pay-root", "l1-storage"}),
         (_another_producer, {"proof", "l1-storage"}),
         (_other_outputs, {"outputs", "proof", "l1-storage"}),

@@ -9,6 +9,7 @@ write out of place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated
 
@@ -70,8 +71,9 @@ class _ProgramForm(msgspec.Struct, forbid_unknown_fields=True):
     wires: Number
 
 
+@lru_cache(maxsize=4)
 def open_program(text: bytes) -> Program:
-    """Open a program's text.
+    """Open a program's text; the last few are remembered.
 
     Raises:
         ProgramRejected: it is none.
