@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from opendepin.core import batch, group, identity, merkle, message, statement
+from opendepin.core import batch, draw, group, identity, merkle, message, statement
 from opendepin.core.encodings import cbor_encode, sha256, to_hex
 from opendepin.core.keys import Key, N
 
@@ -189,7 +189,7 @@ def line_vectors() -> dict[str, Any]:
         "statement": str(bound.number()),
         "evaluation": str(statement.evaluation(outputs, bound.number())),
         "pay_leaf": to_hex(merkle.pay_leaf(task, 3, 17)),
-        "draw": [statement.drawn(task, b"\x08" * 32, attempt, 3) for attempt in range(4)],
+        "draw": [list(draw.candidates(task, b"\x08" * 32, n, (5, 1, 3))) for n in range(3)],
     }
 
 
