@@ -71,6 +71,18 @@ PROMISES = (
     _ingest(64, 0.70),
     _ingest(256, 0.70),
     Promise("Receipts at half load, p99", "ingest", "half.p99_ms", "ms", 50, at_least=False),
+    Promise(
+        "Memory under ten times the load", "ingest", "overload.most_mib", "MiB", 512, at_least=False
+    ),
+    Promise("Cold set-up of a fresh clone", "starting", "setup_s", "s", 300, at_least=False),
+    Promise(
+        "Warm start to the first settled task",
+        "starting",
+        "first_settled_s",
+        "s",
+        60,
+        at_least=False,
+    ),
     Promise("Proof of 256 readings, warm", "prove", "seconds", "s", 4, at_least=False),
     Promise(
         "The same, against snarkjs on the same files",

@@ -77,12 +77,14 @@ def depin(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(folder: Path) -> Network:
+def start(folder: Path, include_within_blocks: int = 120) -> Network:
     """Start a network and set the demo's project up on it."""
     os.environ["OPENDEPIN_CACHE"] = str(CACHE)
     home = Home(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    settings.write_default(home.settings, small_settings())
+    chosen = small_settings()
+    gateway = msgspec.structs.replace(chosen.gateway, include_within_blocks=include_within_blocks)
+    settings.write_default(home.settings, msgspec.structs.replace(chosen, gateway=gateway))
     lines: list[str] = []
     control.up(home, lines.append)
     try:

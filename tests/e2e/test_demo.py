@@ -24,8 +24,8 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
     plan = ("--for", "20s", "--capacity", "16", "--day", "4", "--report", str(report))
     with ThreadPoolExecutor(1) as beside:
         running = beside.submit(depin, "demo", "--home", str(home.root), *plan)
-        devices = home.root / "devices"
-        until(lambda: running.done() or list(devices.glob("station-*")), 240, "stations to report")
+        reporting = home.root / "stations"
+        until(lambda: running.done() or list(reporting.glob("*")), 240, "stations to report")
         made = depin("device", "new", "balcony", "--home", str(home.root))
         done = running.result()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -36,6 +36,8 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
     assert found["messages"]["settled"] > 0
     assert found["messages"]["refused"] == 0
     assert found["tasks"]["settled"] == len(found["proofs"]) >= 1
+    assert found["tasks"]["assigned"] >= found["tasks"]["proven"] >= found["tasks"]["settled"]
+    assert 0 < found["ready_s"] < found["first_settled_s"] < found["duration_s"] + 10
     assert found["latency_ms"]["receipt"]["p95"]
     assert found["latency_ms"]["settled"]["p95"]
     proof = found["proofs"][0]
@@ -50,6 +52,7 @@ def test_the_demo_proves_settles_and_checks_itself(tmp_path: Path) -> None:
         "ordered",
         "money",
         "verify",
+        "in-time",
         "verify-altered",
     }
     assert control.holder(home) is None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from opendepin.network.home import Home
+from opendepin.verify.steps import STEPS
 from tests.e2e.networks import Network, depin, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -35,7 +36,7 @@ def test_a_trail_verifies_down_to_layer_1(network: Network, message: str) -> Non
     assert found["ok"]
     assert found["complete"]
     assert {step["outcome"] for step in found["steps"]} == {"holds"}
-    assert len(found["steps"]) == 21
+    assert len(found["steps"]) == len(STEPS)
     said = network.depin("verify", message).stdout
     assert "every step holds" in said
     assert "development" in said
@@ -47,6 +48,8 @@ def test_the_device_and_the_task_verify_too(network: Network, message: str) -> N
     task = network.json("task", "list", "--state", "settled")["items"][0]["task"]
     assert network.json("verify", task)["ok"]
     assert network.json("task", "show", task)["state"] == "settled"
+    again = network.depin("task", "retry", task)
+    assert (again.returncode, "callback-done" in again.stderr) == (2, True), again.stderr
 
 
 def test_a_bundle_verifies_offline_and_altered_ones_fail(
@@ -157,6 +160,8 @@ def test_errors_say_what_and_end_with_their_code(network: Network, tmp_path: Pat
         ("verify", "0x" + "00" * 32),
         ("verify",),
         ("task", "show", "hello"),
+        ("task", "retry", "hello"),
+        ("task", "retry", "0x" + "00" * 32),
         ("device", "new", "../evil"),
         ("device", "new", "x", "--project", "99"),
         ("device", "send", "nobody", "--value", "1"),

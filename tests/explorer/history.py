@@ -109,6 +109,7 @@ SETTLED = 3
 TASK_MEMBERS = {"producer": 4, "outputs_hash": 6, "pay_root": 7}
 LAYOUT = {
     "BatchInbox.header_hash": 3,
+    "BatchInbox.inbox_block": 4,
     "BatchInbox.segment_hash": 5,
     "Devices.history": 8,
     "Settlement.tasks": 12,
@@ -349,6 +350,8 @@ class World:
         self._store("BatchInbox", "header_hash", [number.to_bytes(32, "big")], header.hash())
         words = [number.to_bytes(32, "big"), bytes(32)]
         self._store("BatchInbox", "segment_hash", words, segment.hash())
+        taken = len(self.blocks).to_bytes(32, "big")
+        self._store("BatchInbox", "inbox_block", [number.to_bytes(32, "big")], taken)
         self.mine(("BatchInbox", "BatchAccepted", self.accepted(record)))
         return record
 
@@ -494,6 +497,18 @@ class World:
     def state(self) -> State:
         """Return the L1 state."""
         return State(self.storage)
+
+    async def with_inbox_block(
+        self, number: int, block: int, wanted: Sequence[tuple[str, str]]
+    ) -> Mapping[str, Any] | None:
+        """Prove storage of a state in which the inbox took a batch in another block."""
+        inbox = CONTRACTS["BatchInbox"]
+        slot = slot_of("BatchInbox", "inbox_block", [number.to_bytes(32, "big")])
+        true, self.storage[inbox][slot] = self.storage[inbox][slot], block.to_bytes(32, "big")
+        try:
+            return await WorldPorts(self).prove(wanted)
+        finally:
+            self.storage[inbox][slot] = true
 
     def sources(self) -> Sources:
         """Return the explorer's ports over this world."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -128,6 +129,48 @@ def test_following_every_reorg_ends_where_a_rebuild_does(steps: list[tuple[str, 
     with TemporaryDirectory() as folder:
         followed, rebuilt = asyncio.run(_follow(steps, Path(folder)))
     assert followed == rebuilt
+
+
+def _steps(store: SqliteStore, query: Callable[[], object]) -> int:
+    """Return the instructions that the database runs for a query, in tens."""
+    ran: list[None] = []
+    connection = store.connection()
+    connection.set_progress_handler(lambda: ran.append(None), 10)
+    query()
+    connection.set_progress_handler(None, 0)
+    return len(ran)
+
+
+def _lengthen(store: SqliteStore, times: int) -> None:
+    """Let the gateway admit as much again, `times` over: other messages, not in any batch."""
+    with store.connection() as write:
+        for n in range(1, times + 1):
+            write.execute(
+                "INSERT INTO messages SELECT randomblob(32), gateway, project,"
+                " group_first + 100000 * ?1, position + 100000 * ?1, device, seq + 100000 * ?1,"
+                " time_ms, observed_s, value, raw FROM messages WHERE position < 100000",
+                (n,),
+            )
+
+
+def test_what_one_group_or_task_is_asked_for_does_not_grow_with_the_log(
+    recorded: Recorded,
+) -> None:
+    store = recorded.store
+    group = store.segment_groups(3, 0)[1]
+    at = group["gateway"], group["project"], group["first"]
+    queries: dict[str, Callable[[], object]] = {
+        "settle_delays": lambda: store.settle_delays(2_000),
+        "group_messages": lambda: store.group_messages(*at),
+        "segment_groups": lambda: store.segment_groups(3, 0),
+    }
+    answers = {name: query() for name, query in queries.items()}
+    before = {name: _steps(store, query) for name, query in queries.items()}
+    _lengthen(store, 8)
+    after = {name: _steps(store, query) for name, query in queries.items()}
+    assert {name: query() for name, query in queries.items()} == answers
+    assert answers["settle_delays"]
+    assert all(after[name] <= 1.5 * before[name] for name in queries), (before, after)
 
 
 async def test_a_repeated_round_changes_nothing(recorded: Recorded) -> None:

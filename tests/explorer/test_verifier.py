@@ -185,11 +185,38 @@ async def test_a_later_inclusion_promised_twice_is_refused(trail: Trail) -> None
     assert await refused(trail, bundle) == ({"segment-root"}, {"segment-root"})
 
 
+async def test_both_readers_show_a_late_batch_as_late(trail: Trail, world: history.World) -> None:
+    due = trail.bundle["receipt"]["include_by_block"]
+    found, verdict = await taken_at(trail, world, due)
+    assert set(found.values()) == {"holds"}
+    assert verdict["text"] == f"All {len(NAMES)} steps hold"
+    found, verdict = await taken_at(trail, world, due + 2)
+    assert {name for name, outcome in found.items() if outcome == "late"} == {"include-by"}
+    assert set(found.values()) == {"holds", "late"}
+    assert verdict["kind"] == "holds"
+    assert "2 blocks late" in verdict["small"]
+
+
+async def taken_at(
+    trail: Trail, world: history.World, block: int
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what both readers say of the trail, had the inbox taken the batch in this block."""
+    bundle = copy.deepcopy(trail.bundle)
+    wanted = [(p["contract"], s["what"]) for p in bundle["l1"]["proofs"] for s in p["storage"]]
+    bundle["batch"]["inbox_block"] = block
+    bundle["l1"] = await world.with_inbox_block(bundle["batch"]["header"]["number"], block, wanted)
+    said = ask(trail.folder, {"bundle": bundle, "anchor": trail.anchor})
+    report = await by_package(bundle, proof_check=by_everybody)
+    found = outcomes(said["report"])
+    assert {step.name: step.outcome.value for step in report.steps} == found
+    return found, said["verdict"]
+
+
 @pytest.mark.parametrize(
     ("contract", "steps"),
     [
         ("Devices", {"key-history", "l1-storage"}),
-        ("BatchInbox", {"l1-storage"}),
+        ("BatchInbox", {"include-by", "l1-storage"}),
         ("Settlement", {"l1-storage"}),
     ],
 )
@@ -330,6 +357,7 @@ async def by_package(
             "Devices": {"history": slots["Devices.history"]},
             "BatchInbox": {
                 "header_hash": slots["BatchInbox.header_hash"],
+                "inbox_block": slots["BatchInbox.inbox_block"],
                 "segment_hash": slots["BatchInbox.segment_hash"],
             },
             "Settlement": {"task_records": {"tasks": slots["Settlement.tasks"]}},

@@ -23,8 +23,10 @@ from opendepin.runtime.processes import spawn
 from tests.dims.gateway.live import ROOT, Live, gateway_client
 from tests.dims.gateway.world import DEVICES, PROJECT, message_id
 
+pytestmark = pytest.mark.timeout(600)
+"""On a machine with nothing else to do the short runs take half a minute together."""
 ENV = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-SHORT = ["--phases", "coverage,fuzzing", "--max-examples", "8"]
+SHORT = ["--phases", "coverage,fuzzing", "--max-examples", "4"]
 LONG = ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "400"]
 NOT_ASKED = "positive_data_acceptance"
 """A schema cannot say which cursor a list gave, nor which bytes a device signed."""
@@ -70,13 +72,17 @@ async def items(http: httpx.AsyncClient, path: str) -> list[Any]:
     return (await http.get(path)).json()["items"]
 
 
-async def conform(document: str, known: dict[str, Any], *more: str) -> None:
+async def conform(scratch: Path, document: str, known: dict[str, Any], *more: str) -> None:
     argv = [sys.executable, "-m", "schemathesis.cli", "run", document, "--seed", "1", *more]
     argv += ["--checks", "all", "--exclude-checks", NOT_ASKED, "--no-color", "--warnings", "off"]
     argv += ["--generation-database", "none", "--request-timeout", "30"]
     env = {**ENV, "SCHEMATHESIS_HOOKS": "tests.openapi.hooks", "FUZZ_KNOWN": json.dumps(known)}
     run = await asyncio.create_subprocess_exec(
-        *argv, env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *argv,
+        env=env,
+        cwd=scratch,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     said = (await run.communicate())[0].decode()
     assert run.returncode == 0, said[-20_000:]
@@ -85,21 +91,25 @@ async def conform(document: str, known: dict[str, Any], *more: str) -> None:
 
 async def test_the_gateway_answers_as_it_says(tmp_path: Path) -> None:
     async with gateway(tmp_path) as (base, known):
-        await conform(base + "/v1/openapi.json", known, *SHORT)
+        await conform(tmp_path, base + "/v1/openapi.json", known, *SHORT)
 
 
 async def test_the_explorer_answers_as_it_says(tmp_path: Path) -> None:
     async with explorer(tmp_path) as (base, known):
-        await conform(base + "/schema/openapi.json", known, "--exclude-path", STREAM, *SHORT)
+        await conform(
+            tmp_path, base + "/schema/openapi.json", known, "--exclude-path", STREAM, *SHORT
+        )
 
 
 @pytest.mark.soak
 async def test_the_gateway_answers_as_it_says_for_long(tmp_path: Path) -> None:
     async with gateway(tmp_path) as (base, known):
-        await conform(base + "/v1/openapi.json", known, *LONG)
+        await conform(tmp_path, base + "/v1/openapi.json", known, *LONG)
 
 
 @pytest.mark.soak
 async def test_the_explorer_answers_as_it_says_for_long(tmp_path: Path) -> None:
     async with explorer(tmp_path) as (base, known):
-        await conform(base + "/schema/openapi.json", known, "--exclude-path", STREAM, *LONG)
+        await conform(
+            tmp_path, base + "/schema/openapi.json", known, "--exclude-path", STREAM, *LONG
+        )

@@ -15,6 +15,7 @@ import pytest
 
 from opendepin.runtime.chance import SeededChance, SystemChance
 from opendepin.runtime.clock import ManualClock, SystemClock
+from opendepin.runtime.disk import older
 from opendepin.runtime.telemetry import MAX_SAMPLES, Counters, log, open_log
 
 SOURCE = str(Path(__file__).resolve().parents[2] / "src")
@@ -69,8 +70,22 @@ def test_log_lines_are_json_with_trace(tmp_path: Path) -> None:
     line = json.loads(stream.getvalue())
     assert line["trace"] == "0x01ff"
     assert (line["service"], line["event"], line["level"]) == ("gateway", "admitted", "info")
-    open_log("room", tmp_path / "logs" / "room.jsonl").error("bad")
+    open_log("room", tmp_path / "logs" / "room.jsonl", 1_000).error("bad")
     assert json.loads((tmp_path / "logs" / "room.jsonl").read_text())["event"] == "bad"
+
+
+def test_a_log_is_begun_anew_at_its_most_bytes(tmp_path: Path) -> None:
+    path, most = tmp_path / "room.jsonl", 2_000
+    writers = [open_log("room", path, most), open_log("cli", path, most)]
+    for number in range(60):
+        writers[number % 2].info("line", number=number)
+    sizes = [each.stat().st_size for each in (path, older(path))]
+    assert sorted(tmp_path.iterdir()) == [path, older(path)]
+    assert max(sizes) < most + 200
+    kept = [json.loads(line)["number"] for each in (older(path), path)
+            for line in each.read_text().splitlines()]  # fmt: skip
+    assert kept == list(range(60))[-len(kept) :]
+    assert len(kept) > 10
 
 
 def start(body: str) -> subprocess.Popen[bytes]:

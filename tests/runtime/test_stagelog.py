@@ -98,6 +98,57 @@ def test_a_flipped_bit_anywhere_is_found_and_never_served(tmp_path: Path) -> Non
         assert log.last() == 4
 
 
+APPENDS = [[b"first"], [b"", b"third" * 9], [b"x" * 1_500, b"last record", b"z" * 700]]
+BLOCK = 512
+
+
+def _damaged(data: st.DataObject, whole: bytes) -> bytes:
+    """Change, zero, drop or cut bytes anywhere, as rot and power cuts do."""
+    kind = data.draw(st.sampled_from(["flip", "zero blocks", "zero run", "cut", "insert", "drop"]))
+    at = data.draw(st.integers(0, len(whole) - 1))
+    size = data.draw(st.integers(1, 800))
+    if kind == "flip":
+        return whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
+    if kind == "zero blocks":
+        at -= at % BLOCK
+        end = min(len(whole), at + BLOCK * data.draw(st.integers(1, 4)))
+        return whole[:at] + bytes(end - at) + whole[end:]
+    if kind == "zero run":
+        end = min(len(whole), at + size)
+        return whole[:at] + bytes(end - at) + whole[end:]
+    if kind == "cut":
+        return whole[:at]
+    if kind == "insert":
+        return whole[:at] + data.draw(st.binary(min_size=1, max_size=40)) + whole[at:]
+    return whole[:at] + whole[at + size :]
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_damage_is_refused_or_a_missing_tail_is_cut_and_nothing_false_is_served(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    with opened(folder) as log:
+        for append in APPENDS:
+            log.append(append)
+    file = max(folder.glob("*.log"))
+    whole = file.read_bytes()
+    damaged = _damaged(data, whole)
+    file.write_bytes(damaged)
+    rows = [record for append in APPENDS for record in append]
+    try:
+        with opened(folder) as log:
+            served = [record for _, record in log.read(0, 100)]
+            cut = log.cut_bytes
+    except RotFound:
+        assert damaged != whole
+        return
+    assert served == rows[: len(served)]
+    if len(served) < len(rows):  # a record is lost where bytes are missing, or zero to the end
+        assert len(damaged) < len(whole) or not any(damaged[len(damaged) - cut :])
+
+
 def test_rot_in_a_closed_file_is_found_when_it_is_read(tmp_path: Path) -> None:
     filled(tmp_path, [b"x" * 100] * 6, segment_bytes=128)
     files = sorted(tmp_path.glob("*.log"))

@@ -207,6 +207,8 @@ class Network:
             state.keep("Devices", slot, accumulate(changes))
         inbox = layouts["BatchInbox"]
         state.keep("BatchInbox", layer1.header_hash_slot(inbox, NUMBER), self.header.hash())
+        taken = INBOX_BLOCK.to_bytes(32, "big")
+        state.keep("BatchInbox", layer1.inbox_block_slot(inbox, NUMBER), taken)
         for index, segment in enumerate(self.segments):
             slot = layer1.segment_hash_slot(inbox, NUMBER, index)
             state.keep("BatchInbox", slot, segment.hash())
@@ -371,6 +373,7 @@ class Network:
             inbox = layouts["BatchInbox"]
             wanted["BatchInbox"] = [
                 (f"header_hash({NUMBER})", layer1.header_hash_slot(inbox, NUMBER)),
+                (f"inbox_block({NUMBER})", layer1.inbox_block_slot(inbox, NUMBER)),
                 (f"segment_hash({NUMBER},1)", layer1.segment_hash_slot(inbox, NUMBER, 1)),
             ]
         if stage == "settled":

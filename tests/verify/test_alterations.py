@@ -25,7 +25,6 @@ Path = tuple[str | int, ...]
 
 TOLD = {
     ("labels", 0),
-    ("batch", "inbox_block"),
     ("task", "transaction"),
     ("task", "gas_used"),
     ("task", "verification_key", "development"),
@@ -51,6 +50,7 @@ FIRST_STEP: dict[tuple[str, ...], str] = {
     ("batch", "hash"): "header-hash",
     ("batch", "sequencer_signature"): "sequencer",
     ("batch", "attestations"): "attesters",
+    ("batch", "inbox_block"): "include-by",
     ("batch", "code"): "data-root",
     ("task", "task_id"): "program",
     ("task", "program_id"): "program",

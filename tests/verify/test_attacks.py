@@ -343,7 +343,7 @@ def test_an_l1_of_ones_own_is_not_the_trusted_block(
     }
     bundle = network.bundle() | {"l1": mine.l1(wanted)}
     report = verifier.report(bundle, anchor)
-    assert failed(report) == {"key-history", "l1-block", "l1-storage"}
+    assert failed(report) == {"key-history", "include-by", "l1-block", "l1-storage"}
     assert verifier.report(bundle, replace(anchor, block_hash=mine.block_hash)).settled
 
 
@@ -362,7 +362,7 @@ ANCHORS: dict[str, tuple[Callable[[Anchor], Anchor], set[str]]] = {
     "genesis": (lambda a: replace(a, genesis_hash=bytes(32)), {"l1-block"}),
     "block": (
         lambda a: replace(a, block_hash=keccak256(b"")),
-        {"key-history", "l1-block", "l1-storage"},
+        {"key-history", "include-by", "l1-block", "l1-storage"},
     ),
     "code hash": (
         lambda a: replace(a, code_hashes={**a.code_hashes, "Settlement": bytes(32)}),
@@ -370,7 +370,7 @@ ANCHORS: dict[str, tuple[Callable[[Anchor], Anchor], set[str]]] = {
     ),
     "inbox": (
         lambda a: replace(a, contracts={**a.contracts, "BatchInbox": bytes(20)}),
-        {"program", "statement", "proof", "pay-root", "l1-storage"},
+        {"program", "statement", "proof", "pay-root", "include-by", "l1-storage"},
     ),
     "settlement": (
         lambda a: replace(a, contracts={**a.contracts, "Settlement": bytes(20)}),

@@ -50,6 +50,8 @@ def test_headers_and_segments_stand_in_their_slots(anchor: Anchor) -> None:
         segments = [network.segment(size, project=i + 1) for i, size in enumerate(sizes)]
         number = network.submit(segments)
         assert stored(inbox, layer1.header_hash_slot(layout, number)) == inbox.header_hash(number)
+        taken = int.from_bytes(stored(inbox, layer1.inbox_block_slot(layout, number)), "big")
+        assert taken == inbox.inbox_block(number) > 0
         for index, segment in enumerate(segments):
             slot = layer1.segment_hash_slot(layout, number, index)
             assert stored(inbox, slot) == inbox.segment_hash(number, index) == segment.hash()
@@ -86,6 +88,7 @@ def test_another_key_has_another_slot(anchor: Anchor) -> None:
     slots = [
         layer1.header_hash_slot(layouts["BatchInbox"], 1),
         layer1.header_hash_slot(layouts["BatchInbox"], 2),
+        layer1.inbox_block_slot(layouts["BatchInbox"], 1),
         layer1.segment_hash_slot(layouts["BatchInbox"], 1, 0),
         layer1.segment_hash_slot(layouts["BatchInbox"], 1, 1),
         layer1.segment_hash_slot(layouts["BatchInbox"], 2, 0),

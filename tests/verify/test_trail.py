@@ -13,11 +13,11 @@ from opendepin.verify.steps import MESSAGE_STEPS, STEPS
 from tests.verify import network as small
 from tests.verify.conftest import Verifier
 
-L1_STEPS = {"key-history", "l1-block", "l1-storage"}
+L1_STEPS = {"key-history", "include-by", "l1-block", "l1-storage"}
 TASK_STEPS = {"program", "outputs", "statement", "proof", "pay-root"}
 ORDER_STEPS = {
     *("body", "segment-root", "segments-root", "data-root"),
-    *("header-hash", "sequencer", "attesters"),
+    *("header-hash", "sequencer", "attesters", "include-by"),
 }
 
 

@@ -90,7 +90,7 @@ class Rpc:
     def _read(self, body: bytes, methods: Sequence[str]) -> list[Any]:
         try:
             answers: Any = _decoder.decode(body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise NodeFault(f"the L1 at {self.url} answers no JSON") from error
         rows: list[Any] = cast(list[Any], answers) if isinstance(answers, list) else [answers]
         by_id: dict[object, dict[str, Any]] = {}

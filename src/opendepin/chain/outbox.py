@@ -77,6 +77,11 @@ class Outbox:
         """Return how many intents have not ended."""
         return len(self._store.live())
 
+    def open_keys(self, *beginnings: str) -> list[str]:
+        """Return the keys, with one of these beginnings, of intents that have not ended."""
+        keys = [entry.intent.key for entry in self._store.live()]
+        return [key for key in keys if key.startswith(beginnings)]
+
     async def wait(self, key: str) -> Outcome:
         """Wait until the intent of a key has ended finally; return its outcome.
 

@@ -6,21 +6,27 @@ from typing import Annotated
 
 import typer
 
-from opendepin.cli.output import (
-    HomeOption,
-    JsonOption,
-    command,
-    home_of,
-    out,
-    print_json,
-    print_table,
-    short,
-    value_of,
-)
-from opendepin.cli.tasks import Cursor, Limit
-from opendepin.network.trails import Api
+from opendepin.cli.listing import Cursor, Limit, Table, print_one, print_page
+from opendepin.cli.output import HomeOption, JsonOption, command, home_of, short, value_of
 
 app = typer.Typer(no_args_is_help=True)
+
+BATCHES = Table(
+    "batches",
+    ["batch", "messages", "bytes", "L1 block", "header hash"],
+    lambda b: [
+        b["number"],
+        value_of(b["messages"]),
+        value_of(b["size"]),
+        b["inbox_block"],
+        short(b["header_hash"]),
+    ],
+)
+SEGMENTS = Table(
+    "segments",
+    ["segment", "project", "readings", "root"],
+    lambda s: [s["segment"], s["project"], s["readings"], short(s["root"])],
+)
 
 
 @app.command("list")
@@ -29,23 +35,7 @@ def list_(
     home: HomeOption, limit: Limit = 20, cursor: Cursor = None, json_: JsonOption = False
 ) -> None:
     """List batches, newest first."""
-    found = Api(home_of(home)).get("/batches", limit=limit, cursor=cursor)
-    if json_:
-        print_json(found)
-        return
-    rows = [
-        [
-            b["number"],
-            value_of(b["messages"]),
-            value_of(b["size"]),
-            b["inbox_block"],
-            short(b["header_hash"]),
-        ]
-        for b in found["items"]
-    ]
-    print_table("batches", ["batch", "messages", "bytes", "L1 block", "header hash"], rows)
-    if found["next_cursor"]:
-        out.print(f"more: --cursor {found['next_cursor']}", markup=False, style="dim")
+    print_page(home_of(home), "/batches", BATCHES, json_=json_, limit=limit, cursor=cursor)
 
 
 @app.command("show")
@@ -56,14 +46,5 @@ def show(
     json_: JsonOption = False,
 ) -> None:
     """Show one batch: header, segments, who attested."""
-    found = Api(home_of(home)).get(f"/batches/{number}")
-    if json_:
-        print_json(found)
-        return
-    for name, value in found.items():
-        if not isinstance(value, list):
-            out.print(f"{name:<20} {value_of(value)}", markup=False, soft_wrap=True)
-    rows = [
-        [s["segment"], s["project"], s["readings"], short(s["root"])] for s in found["segment_list"]
-    ]
-    print_table("segments", ["segment", "project", "readings", "root"], rows)
+    path = f"/batches/{number}"
+    print_one(home_of(home), path, SEGMENTS, lambda found: found["segment_list"], json_=json_)

@@ -24,6 +24,8 @@ from opendepin.network.errors import HomeRefused
 from opendepin.network.home import default_home, write_json
 from opendepin.runtime.service import Stop, run
 
+INTERRUPTED = 130
+"""Exit code of a demo that was stopped before it had anything to report."""
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600}
 
 
@@ -78,11 +80,14 @@ def demo(
         async def watch(tally: demo_run.Tally, inner: Stop) -> None:
             await View(place, out).watch(tally, inner)
 
-        found.append(await demo_run.run(plan, progress, watch, stop))
+        try:
+            found.append(await demo_run.run(plan, progress, watch, stop))
+        except demo_run.EndedEarly:
+            progress("stopped  before the stations reported; nothing is left running")
 
     code = run(main)
     if not found:
-        raise typer.Exit(code or 1)
+        raise typer.Exit(code or INTERRUPTED)
     if report is not None:
         write_json(report, found[0])
     if json_:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from opendepin.cli.output import (
-    HomeOption,
-    JsonOption,
-    command,
-    home_of,
-    out,
-    print_json,
-    print_table,
-    short,
-    value_of,
-)
-from opendepin.cli.tasks import Cursor, Limit
+from opendepin.cli.listing import Cursor, Limit, Row, Table, print_one, print_page
+from opendepin.cli.output import HomeOption, JsonOption, command, home_of, out, print_json, short
 from opendepin.core.identity import Status
 from opendepin.network import fleet
-from opendepin.network.trails import Api
+from opendepin.network.errors import HomeRefused
 
 app = typer.Typer(no_args_is_help=True)
 Device = Annotated[str, typer.Argument(help="Device id (0x and 40 hex digits) or its local name.")]
 Project = Annotated[int, typer.Option(help="Project id.", min=1)]
+
+
+def _cells(device: Row) -> list[Any]:
+    reading = device.get("reading")
+    last = f"{reading['value']} {reading['unit']}" if reading else None
+    names = ("name", "project", "index", "status")
+    return [*(device.get(name) for name in names), last, device["device"]]
+
+
+DEVICES = Table("devices", ["name", "project", "index", "status", "last reading", "device"], _cells)
+KEY_HISTORY = Table(
+    "key history",
+    ["from block", "status", "public key"],
+    lambda c: [c["from_block"], c["status"], short(c["public"])],
+)
 
 
 @app.command("new")
@@ -56,23 +62,8 @@ def list_(
     json_: JsonOption = False,
 ) -> None:
     """List registered devices with their last reading."""
-    found = Api(home_of(home)).get(
-        "/devices", project=project, status=status, limit=limit, cursor=cursor
-    )
-    if json_:
-        print_json(found)
-        return
-    rows = [_row(device) for device in found["items"]]
-    print_table("devices", ["device", "name", "project", "index", "status", "last reading"], rows)
-    if found["next_cursor"]:
-        out.print(f"more: --cursor {found['next_cursor']}", markup=False, style="dim")
-
-
-def _row(device: dict[str, Any]) -> list[Any]:
-    reading = device.get("reading")
-    last = f"{reading['value']} {reading['unit']}" if reading else None
-    names = ("name", "project", "index", "status")
-    return [short(device["device"]), *(device.get(name) for name in names), last]
+    asked = {"project": project, "status": status, "limit": limit, "cursor": cursor}
+    print_page(home_of(home), "/devices", DEVICES, json_=json_, **asked)
 
 
 @app.command("show")
@@ -80,15 +71,8 @@ def _row(device: dict[str, Any]) -> list[Any]:
 def show(home: HomeOption, device: Device, json_: JsonOption = False) -> None:
     """Show one device: state, key history, pay."""
     place = home_of(home)
-    found = Api(place).get(f"/devices/{fleet.device_id(place, device)}")
-    if json_:
-        print_json(found)
-        return
-    for name, value in found.items():
-        if not isinstance(value, list):
-            out.print(f"{name:<18} {value_of(value)}", markup=False, soft_wrap=True)
-    rows = [[c["from_block"], c["status"], short(c["public"])] for c in found["history"]]
-    print_table("key history", ["from block", "status", "public key"], rows)
+    path = f"/devices/{fleet.device_id(place, device)}"
+    print_one(place, path, KEY_HISTORY, lambda found: found["history"], json_=json_)
 
 
 @app.command("send")
@@ -162,6 +146,8 @@ def revoke(
     json_: JsonOption = False,
 ) -> None:
     """End the device's identity for good."""
+    if not yes and not sys.stdin.isatty():
+        raise HomeRefused("revoking is for good: say --yes where nobody can be asked", code="usage")
     if not yes:
         typer.confirm(f"revoke {device} for good?", abort=True)
     _set(home, device, Status.REVOKED, json_)

@@ -23,6 +23,8 @@ from opendepin.network.home import Home, default_home
 from opendepin.verify import BundleRejected
 
 EXIT_BROKEN, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_CHECK_FAILED = 1, 2, 3, 4
+WIDEST = 10_000
+"""Characters that no table is wider than."""
 ERROR_PAGE = "docs/reference/errors.md"
 
 P = ParamSpec("P")
@@ -60,16 +62,35 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under columns; numbers to the right."""
+    """Print rows under columns; numbers to the right, ids whole: a terminal that is too narrow
+    wraps the line, so that they can be copied.
+    """
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        justify = "right" if numeric else "left"
+        whole = any(_is_id(row[i]) for row in rows)
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*("–" if cell is None else str(cell) for cell in row))
-    out.print(table)
+        table.add_row(*map(said, row))
+    if any(_is_id(cell) for row in rows for cell in row):
+        width = out.measure(table, options=out.options.update(width=WIDEST)).maximum
+        Console(highlight=False, width=max(out.width, width)).print(table)
+    else:
+        out.print(table)
     if not rows:
         out.print("nothing yet")
+
+
+def said(value: object) -> str:
+    """Return a value as people say it."""
+    if value is None:
+        return "–"
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
+
+
+def _is_id(cell: object) -> bool:
+    return isinstance(cell, str) and cell.startswith("0x") and "…" not in cell
 
 
 def short(text: str, size: int = 10) -> str:
@@ -87,11 +108,11 @@ def value_of(figure: Any) -> Any:
 def print_error(error: DepinError) -> None:
     """Print what, why and where to read more."""
     what, _, fix = str(error).partition(": ")
-    err.print(f"[bold red]error[/] [{error.code}] ", end="", markup=True)
-    err.print(what if fix else str(error), markup=False)
+    err.print("error", style="bold red", end=" ")
+    err.print(f"[{error.code}] {what if fix else error}", markup=False, soft_wrap=True)
     if fix:
-        err.print(f"  {fix}", markup=False)
-    err.print(f"  more: {ERROR_PAGE}#{error.code}", markup=False, style="dim")
+        err.print(f"  {fix}", markup=False, soft_wrap=True)
+    err.print(f"  more: {ERROR_PAGE}#{error.code}", markup=False, style="dim", soft_wrap=True)
 
 
 def exit_code(error: DepinError) -> int:

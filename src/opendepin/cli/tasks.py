@@ -1,11 +1,13 @@
-"""`depin task list | show`."""
+"""`depin task list | show | retry`."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
+from opendepin.cli.listing import Cursor, Limit, Row, Table, print_one, print_page
 from opendepin.cli.output import (
     HomeOption,
     JsonOption,
@@ -13,15 +15,27 @@ from opendepin.cli.output import (
     home_of,
     out,
     print_json,
-    print_table,
-    short,
     value_of,
 )
-from opendepin.network.trails import Api
+from opendepin.network import retelling
 
 app = typer.Typer(no_args_is_help=True)
-Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Rows at most.")]
-Cursor = Annotated[str | None, typer.Option(help="Go on where the last page ended.")]
+
+TASKS = Table(
+    "tasks",
+    ["batch", "segment", "readings", "state", "task"],
+    lambda t: [t["batch"], t["segment"], value_of(t["readings"]), t["state"], t["task"]],
+)
+OUTPUTS = Table(
+    "outputs other than 0",
+    ["of", "figure", "value", "unit"],
+    lambda o: [
+        o.get("group") or "",
+        o.get("figure") or o["index"],
+        o.get("value", o["raw"]),
+        o.get("unit", ""),
+    ],
+)
 
 
 @app.command("list")
@@ -34,17 +48,8 @@ def list_(
     json_: JsonOption = False,
 ) -> None:
     """List tasks, newest first."""
-    found = Api(home_of(home)).get("/tasks", state=state, limit=limit, cursor=cursor)
-    if json_:
-        print_json(found)
-        return
-    rows = [
-        [short(t["task"]), t["state"], t["batch"], t["segment"], value_of(t["readings"])]
-        for t in found["items"]
-    ]
-    print_table("tasks", ["task", "state", "batch", "segment", "readings"], rows)
-    if found["next_cursor"]:
-        out.print(f"more: --cursor {found['next_cursor']}", markup=False, style="dim")
+    asked = {"state": state, "limit": limit, "cursor": cursor}
+    print_page(home_of(home), "/tasks", TASKS, json_=json_, **asked)
 
 
 @app.command("show")
@@ -55,21 +60,25 @@ def show(
     json_: JsonOption = False,
 ) -> None:
     """Show one task: what was proven, by whom, what it paid."""
-    found = Api(home_of(home)).get(f"/tasks/{task}")
+    print_one(home_of(home), f"/tasks/{task}", OUTPUTS, _outputs, json_=json_)
+
+
+def _outputs(task: Row) -> list[Row]:
+    return [output for output in task["outputs"] if output["raw"] != "0"]
+
+
+@app.command("retry")
+@command
+def retry(
+    home: HomeOption,
+    task: Annotated[str, typer.Argument(help="Task id, 0x and 64 hex digits.")],
+    json_: JsonOption = False,
+) -> None:
+    """Tell the project's contract a settled result again, after its call failed."""
+    found = asyncio.run(retelling.retell(home_of(home), task))
     if json_:
         print_json(found)
-        return
-    for name, value in found.items():
-        if not isinstance(value, list):
-            out.print(f"{name:<20} {value_of(value)}", markup=False, soft_wrap=True)
-    rows = [
-        [
-            o.get("group") or "",
-            o.get("figure") or o["index"],
-            o.get("value", o["raw"]),
-            o.get("unit", ""),
-        ]
-        for o in found["outputs"]
-        if o["raw"] != "0"
-    ]
-    print_table("outputs other than 0", ["of", "figure", "value", "unit"], rows)
+    elif found["callback_ok"]:
+        out.print("the project's contract took the result")
+    else:
+        out.print(f"it failed again; see depin task show {task}", markup=False, soft_wrap=True)

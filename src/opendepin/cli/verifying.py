@@ -23,7 +23,12 @@ from opendepin.network.errors import HomeRefused
 from opendepin.runtime.disk import write_atomic
 from opendepin.verify import Outcome, Report, Step
 
-MARKS = {Outcome.HOLDS: "[green]✓[/]", Outcome.FAILS: "[red]✗[/]", Outcome.ABSENT: "[dim]·[/]"}
+MARKS = {
+    Outcome.HOLDS: "[green]✓[/]",
+    Outcome.FAILS: "[red]✗[/]",
+    Outcome.LATE: "[yellow]![/]",
+    Outcome.ABSENT: "[dim]·[/]",
+}
 SHOWN = 100
 NOT_SHOWN_BY_THE_PROOF = (
     "The proof shows that the outputs follow from these readings. It does not show that a sensor "
@@ -58,6 +63,11 @@ def verify(
     place = home_of(home)
     if (identifier is None) == (bundle is None):
         raise HomeRefused("give either an id or --bundle FILE", code="usage")
+    if bundle is not None and genesis is None and not place.genesis_file.exists():
+        raise HomeRefused(
+            f"no genesis file to hold it against ({place.genesis_file}): give --genesis FILE",
+            code="usage",
+        )
     data = _read(bundle) if bundle is not None else trails.fetch_bundle(place, identifier or "")
     trusted = from_hex(block_hash, 32) if block_hash is not None else _ask(place, data, genesis)
     report = asyncio.run(_check(data, genesis or place.genesis_file, trusted))
@@ -112,6 +122,8 @@ def _print(report: Report) -> None:
     for label in report.labels:
         out.print(f"note: {label}", markup=False)
     out.print(NOT_SHOWN_BY_THE_PROOF, markup=False, style="dim")
+    for step in report.late:
+        out.print(f"[yellow]{step.name}: {step.why}; nothing else is touched by it[/]")
     if report.ok and report.settled:
         out.print("[green]every step holds, down to the L1's state[/]")
     elif report.ok:
@@ -130,7 +142,8 @@ def _details(step: Step) -> list[str]:
         return lines
     same = step.computed == step.expected
     values = step.computed if same else f"{step.computed} against {step.expected}"
-    return [f"{values[:SHOWN]} ({step.source})"]
+    late = [step.why] if step.outcome is Outcome.LATE else []
+    return [*late, f"{values[:SHOWN]} ({step.source})"]
 
 
 @command

@@ -27,6 +27,10 @@ HALF_N = N // 2
 _FFI: Any = cast(Any, ecdsa).ffi
 _LIB: Any = cast(Any, ecdsa).lib
 _CONTEXT: Any = cast(Any, GLOBAL_CONTEXT).ctx
+_PARSE: Any = _LIB.secp256k1_ecdsa_signature_parse_compact
+_VERIFY: Any = _LIB.secp256k1_ecdsa_verify
+_NEW: Any = _FFI.new
+_SIGNATURE: Any = _FFI.typeof("secp256k1_ecdsa_signature *")
 
 
 @dataclass(frozen=True)
@@ -105,10 +109,10 @@ def holds(public: bytes, digest: bytes, signature: bytes) -> bool:
         key: Any = _parsed(public)
     except ValueError:
         return False
-    parsed: Any = _FFI.new("secp256k1_ecdsa_signature *")
-    if _LIB.secp256k1_ecdsa_signature_parse_compact(_CONTEXT, parsed, signature) != 1:
+    parsed: Any = _NEW(_SIGNATURE)
+    if _PARSE(_CONTEXT, parsed, signature) != 1:
         return False
-    return bool(_LIB.secp256k1_ecdsa_verify(_CONTEXT, parsed, digest, key.public_key) == 1)
+    return bool(_VERIFY(_CONTEXT, parsed, digest, key.public_key) == 1)
 
 
 def _reason(public: bytes, signature: bytes) -> SignatureRejected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opendepin.chain.events import TaskOpened
 from opendepin.chain.ports import MAX_LOG_BLOCKS
 from opendepin.core.units import tokens
 from opendepin.network.parts import Parts
@@ -41,18 +42,6 @@ class Accounts:
             f"escrow holds {tokens(self.escrow_money)} and owes {tokens(self.escrow_owed)}; "
             f"burned {tokens(self.burner_total)}, kept {tokens(self.burner_money)}"
         )
-
-
-@dataclass(frozen=True)
-class TaskOpened:
-    """Event of `Settlement`."""
-
-    task: bytes
-    project: int
-    batch: int
-    segment_index: int
-    program: bytes
-    count: int
 
 
 async def read_accounts(built: Parts, project: int) -> Accounts:

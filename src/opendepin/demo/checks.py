@@ -16,7 +16,8 @@ from opendepin.network.founding import GATEWAY
 from opendepin.network.home import Home
 from opendepin.network.parts import parts
 from opendepin.runtime.clock import Clock
-from opendepin.runtime.http import client
+from opendepin.runtime.http import client, json_of
+from opendepin.verify.steps import Outcome, named
 
 POLL_S = 1.0
 SAMPLED = 200
@@ -55,6 +56,10 @@ async def run(home: Home, fleet: Fleet, tally: Tally, clock: Clock, drain_s: flo
     """Wait until what was sent is settled, or the time is over, then check."""
     found = Checks()
     await _drain(home, tally, clock, drain_s, found)
+    try:
+        found.tasks = trails.Api(home).every("/tasks")
+    except DepinError as error:
+        found.why["tasks"] = str(error)
     settled = [t for t in found.tasks if t["state"] == "settled"]
     found.note("settled", bool(settled), f"{len(settled)} tasks settled")
     await _nothing_lost(home, tally, found)
@@ -70,7 +75,6 @@ async def _drain(home: Home, tally: Tally, clock: Clock, drain_s: float, found: 
     while True:
         try:
             found.stats = api.get("/stats")
-            found.tasks = api.get("/tasks", limit=500)["items"]
         except DepinError as error:
             found.why["drain"] = str(error)
         proven = found.stats.get("proven", {}).get("value") or 0
@@ -87,7 +91,7 @@ async def _nothing_lost(home: Home, tally: Tally, found: Checks) -> None:
     async with client(home.addresses()[GATEWAY]) as http:
         for identifier, position in every[::step]:
             answer = await http.get(f"/v1/messages/{to_hex(identifier)}")
-            if not answer.is_success or _position(answer.json()) != position:
+            if not answer.is_success or _position(json_of(answer)) != position:
                 lost += 1
     looked = len(every[::step])
     positions = sorted(tally.acknowledged.values())
@@ -144,6 +148,9 @@ async def _trail(home: Home, settled: list[dict[str, Any]], found: Checks) -> No
         failed = ", ".join(f"{step.name}: {step.why}" for step in report.failed)
         absent = [step.name for step in report.steps if step.outcome.value == "absent"]
         found.note("verify", report.settled, failed or f"{message}; absent: {absent}")
+        step = named(report.steps, "include-by")
+        text = f"{step.computed}, promised {step.expected} {step.why}".strip()
+        found.note("in-time", step.outcome is Outcome.HOLDS, text)
         altered = await trails.verify(_altered(bundle), anchor)
         names = ", ".join(step.name for step in altered.failed)
         found.note("verify-altered", not altered.ok, f"one byte altered fails: {names}")

@@ -88,7 +88,7 @@ class Replay:
     def _outbox(self, index: int) -> Outbox:
         found = self._outboxes.get(index)
         if found is None:
-            store = FileStore(self._home.root / "devices" / f"station-{STATIONS[index].name}")
+            store = FileStore(self._home.root / "stations" / STATIONS[index].name)
             device = Device(
                 self._fleet.keys[index], self._network, self._fleet.project, store, SystemClock()
             )

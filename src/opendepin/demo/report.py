@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, cast
 
@@ -14,6 +15,19 @@ from opendepin.demo.replay import Tally
 from opendepin.network.control import tail
 from opendepin.network.home import Home
 from opendepin.network.projects import ProjectFolder
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a run did what."""
+
+    began_s: float
+    """Start of the process, Unix seconds."""
+    ready_s: float
+    """Seconds from there until the network served and its stations reported."""
+    duration_s: float
+    """Seconds that the run took."""
+
 
 Report = dict[str, Any]
 """JSON value with at least `ok`, `duration_s`, `messages`, `latency_ms`, `tasks`, `proofs`."""
@@ -31,8 +45,11 @@ def quantiles(values: Sequence[float]) -> dict[str, float | None]:
     return {"p50": round(cuts[9], 3), "p95": round(cuts[18], 3)}
 
 
-def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> Report:
-    """Put the run's figures together; nothing in it is estimated."""
+def build_report(home: Home, tally: Tally, found: Checks, times: Times) -> Report:
+    """Put the run's figures together; nothing in it is estimated.
+
+    A task counts as proven when an operator's log has its proof, or it is settled.
+    """
     settled = [task for task in found.tasks if task["state"] == "settled"]
     seconds = proof_seconds(home)
     constraints = {file.project: file.constraints for file in ProjectFolder(home).all()}
@@ -41,7 +58,9 @@ def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> 
         "checks": {
             name: {"holds": holds, "why": found.why[name]} for name, holds in found.holds.items()
         },
-        "duration_s": round(duration_s, 1),
+        "duration_s": round(times.duration_s, 1),
+        "ready_s": round(times.ready_s, 1),
+        "first_settled_s": first_settled_s(settled, times.began_s),
         "messages": {
             "sent": tally.sent,
             "accepted": tally.accepted,
@@ -58,7 +77,7 @@ def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> 
         },
         "tasks": {
             "assigned": sum(task["assigned_block"] is not None for task in found.tasks),
-            "proven": len(settled),
+            "proven": sum(t["state"] == "settled" or t["task"] in seconds for t in found.tasks),
             "settled": len(settled),
             "failed": sum(task["state"] == "recalled" for task in found.tasks),
         },
@@ -77,6 +96,14 @@ def build_report(home: Home, tally: Tally, found: Checks, duration_s: float) -> 
         "burned_wei": str(found.accounts.burner_total if found.accounts else 0),
         "versions": versions(),
     }
+
+
+def first_settled_s(settled: Sequence[dict[str, Any]], began_s: float) -> float | None:
+    """Return the seconds from a process's start to the block of the first task settled since then;
+    None without one.
+    """
+    since = [task["settled_time"] - began_s for task in settled]
+    return min((round(each, 1) for each in since if each >= 0), default=None)
 
 
 def proof_seconds(home: Home) -> dict[str, float]:

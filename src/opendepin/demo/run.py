@@ -8,31 +8,38 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from opendepin.demo import checks
 from opendepin.demo.claiming import Claiming
 from opendepin.demo.project import FULL_CAPACITY, NOTICE, prepare_machine, set_up
 from opendepin.demo.replay import Replay, Tally
-from opendepin.demo.report import Report, build_report
+from opendepin.demo.report import Report, Times, build_report
 from opendepin.network.control import POLL_S, holder, state_of
 from opendepin.network.errors import HomeRefused, StartFailed
 from opendepin.network.founding import COLLECTOR
 from opendepin.network.home import Home
 from opendepin.network.registering import registrar
 from opendepin.runtime import settings
-from opendepin.runtime.clock import Clock, SystemClock
+from opendepin.runtime.clock import Clock, SystemClock, began_s
 from opendepin.runtime.processes import Child, spawn
 from opendepin.runtime.service import Stop
 
 READY_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 60.0
 DRAIN_S = 45.0
 """Longest wait, after the last reading, for what was sent to be settled before the checks."""
 
+T = TypeVar("T")
 Progress = Callable[[str], None]
 Watch = Callable[[Tally, Stop], Awaitable[None]]
+
+
+class EndedEarly(Exception):
+    """The demo was to stop before its stations reported."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,15 @@ async def start(home: Home, progress: Progress, clock: Clock) -> Child | None:
     log = home.root / "logs" / "supervisor.out"
     command = [sys.executable, "-m", "opendepin.network.supervise", "--home", str(home.root)]
     child = await spawn("supervisor", command, log_file=log)
+    try:
+        await _come_up(home, child, progress, clock)
+    except BaseException:
+        await child.stop(STOP_TIMEOUT_S)
+        raise
+    return child
+
+
+async def _come_up(home: Home, child: Child, progress: Progress, clock: Clock) -> None:
     seen: set[str] = set()
     until = clock.monotonic() + READY_TIMEOUT_S
     while (state := state_of(home)).get("phase") != "ready":
@@ -80,10 +96,27 @@ async def start(home: Home, progress: Progress, clock: Clock) -> Child | None:
                 seen.add(name)
                 progress(f"✓ {name}")
         if child.returncode is not None or clock.monotonic() > until:
-            await child.stop()
+            log = home.root / "logs" / "supervisor.out"
             raise StartFailed(f"the network did not come up; see {log}")
         await clock.sleep(POLL_S)
-    return child
+
+
+async def unless(stop: Stop, work: Coroutine[Any, Any, T]) -> T:
+    """Return what some work returns; a stop cancels it.
+
+    Raises:
+        EndedEarly: the stop came first.
+    """
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        working.cancel()
+        await asyncio.wait((working,))
+        raise EndedEarly
+    finally:
+        stopping.cancel()
 
 
 async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Report:
@@ -91,25 +124,33 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
 
     Raises:
         StartFailed: the network did not come up.
+        EndedEarly: it was to stop before the stations reported; nothing is left running.
     """
     clock = SystemClock()
-    began = clock.monotonic()
+    began, entered = began_s(), clock.monotonic()
     local = prepare_home(plan.home).network.local
-    await prepare_machine(local, progress, plan.capacity)
+    await unless(stop, prepare_machine(local, progress, plan.capacity))
     warm = clock.monotonic()
-    child = await start(plan.home, progress, clock)
+    child = await unless(stop, start(plan.home, progress, clock))
     try:
+        progress(f"home     {plan.home.root}  (depin status --home …, from another terminal)")
         progress(f"page     {plan.home.addresses()['explorer']}")
-        fleet = await set_up(plan.home, progress, plan.capacity)
+        fleet = await unless(stop, set_up(plan.home, progress, plan.capacity))
         replay = Replay(plan.home, fleet, clock)
         progress(f"ready    {clock.monotonic() - warm:.0f} s after the start; stations report")
+        ready_s = clock.now_ms() / 1_000 - began
         async with registrar(plan.home, COLLECTOR) as office:
             await _replay(plan, replay, Claiming(plan.home, office), watch, stop)
+        progress(
+            f"ending   stations are silent; waits up to {DRAIN_S:.0f} s until all they sent is"
+            " settled, checks it, stops (Ctrl-C: at once)"
+        )
         found = await checks.run(plan.home, fleet, replay.tally, clock, DRAIN_S)
-        return build_report(plan.home, replay.tally, found, clock.monotonic() - began)
+        times = Times(began, ready_s, clock.monotonic() - entered)
+        return build_report(plan.home, replay.tally, found, times)
     finally:
         if child is not None:
-            await child.stop(60.0)
+            await child.stop(STOP_TIMEOUT_S)
 
 
 async def _replay(plan: Plan, replay: Replay, claiming: Claiming, watch: Watch, stop: Stop) -> None:

@@ -19,7 +19,7 @@ from opendepin.network.home import Home
 from opendepin.network.labels import labels
 from opendepin.runtime import settings
 from opendepin.runtime.clock import SystemClock
-from opendepin.runtime.http import client
+from opendepin.runtime.http import client, json_of
 from opendepin.runtime.service import Stop
 
 REFRESH_S = 1.0
@@ -54,8 +54,8 @@ class View:
 
     async def _ask(self, http: httpx.AsyncClient) -> None:
         try:
-            self._stats = (await http.get(f"{self._page}/api/v1/stats")).json()
-            services = (await http.get(f"{self._page}/api/v1/services")).json()
+            self._stats = json_of(await http.get(f"{self._page}/api/v1/stats"))
+            services = json_of(await http.get(f"{self._page}/api/v1/services"))
         except (httpx.HTTPError, ValueError):
             return
         self._operators = [s for name, s in services.items() if s and name.startswith("operator")]
@@ -74,7 +74,7 @@ class View:
         ]
 
     def _line(self, tally: Tally) -> str:
-        parts = [f"{name} {count}" for name, count, _ in self._stages(tally)]
+        parts = [f"{name} {'–' if n is None else n}" for name, n, _ in self._stages(tally)]
         return f"{self._clock.monotonic() - self._began:5.0f} s  " + " · ".join(parts)
 
     def _draw(self, tally: Tally) -> RenderableType:
@@ -93,4 +93,5 @@ class View:
             table.add_row(name, str(count if count is not None else "–"), rate, note)
         notes = Text("\n".join(f"· {label}" for label in (NOTICE, *self._labels)), style="dim")
         page = Text(f"page  {self._page}    Ctrl-C stops", style="bold")
-        return Panel(Group(page, Text(), table, Text(), notes), title="OpenDePIN demo")
+        home = Text(f"home  {self._home.root}    depin status --home …, in another terminal")
+        return Panel(Group(page, home, Text(), table, Text(), notes), title="OpenDePIN demo")

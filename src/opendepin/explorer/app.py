@@ -29,6 +29,7 @@ from opendepin.explorer.assets.serving import Assets
 from opendepin.explorer.pages import Pages
 from opendepin.explorer.problems import respond
 from opendepin.explorer.site import Site, short
+from opendepin.runtime import telemetry
 
 FromAssets = NamedDependency[Assets]
 """The assets, given by `build_app`."""
@@ -80,8 +81,8 @@ async def healthz() -> dict[str, bool]:
     return {"ok": True}
 
 
-def build_app(site: Site, assets: FromAssets) -> Litestar:
-    """Return the ASGI application over a site and its assets."""
+def build_app(site: Site, assets: FromAssets, log: Any = None) -> Litestar:
+    """Return the ASGI application over a site and its assets; what it fails to answer is logged."""
     site.assets_version = assets.version
 
     def give_site() -> Site:
@@ -96,7 +97,7 @@ def build_app(site: Site, assets: FromAssets) -> Litestar:
             "site": Provide(give_site, sync_to_thread=False),
             "assets": Provide(give_assets, sync_to_thread=False),
         },
-        state=State({"site": site}),
+        state=State({"site": site, "log": log or telemetry.log("explorer")}),
         template_config=TemplateConfig(instance=_engine(site)),
         exception_handlers={Exception: respond},
         response_headers=HEADERS,

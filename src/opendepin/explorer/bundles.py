@@ -95,6 +95,7 @@ class Bundles:
         if bundle["batch"]:
             number, index = bundle["batch"]["header"]["number"], bundle["batch"]["segment_index"]
             wanted.append(("BatchInbox", f"header_hash({number})"))
+            wanted.append(("BatchInbox", f"inbox_block({number})"))
             wanted.append(("BatchInbox", f"segment_hash({number},{index})"))
         if bundle["task"]:
             task = bundle["task"]["task_id"]

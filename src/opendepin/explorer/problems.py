@@ -41,6 +41,9 @@ def status_of(error: Exception) -> tuple[int, str, str]:
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Answer an error in the form that fits the path."""
     status, code, detail = status_of(error)
+    if status >= 500:
+        path = request.url.path
+        request.app.state.log.error("not answered", path=path, code=code, exc_info=error)
     title = TITLES.get(status, "This request can't be answered")
     if request.url.path.startswith("/api/"):
         content = {"type": "about:blank", "title": title, "status": status, "detail": detail}

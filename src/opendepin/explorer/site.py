@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from opendepin.core.encodings import to_hex
@@ -13,6 +14,23 @@ from opendepin.explorer.live import Live
 from opendepin.explorer.ports import Clock, Services, StateProofs
 from opendepin.explorer.sheets import NetworkSheet, Place, ProjectSheet
 from opendepin.explorer.store import Reader, Row
+
+
+class Kept:
+    """Answers computed once per state of the index, by one thread for all that wait for it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, Any]] = {}
+        self._turns: dict[str, Lock] = {}
+
+    def get(self, name: str, version: Callable[[], int], compute: Callable[[], Any]) -> Any:
+        """Return the answer `name`, at least as new as the version is now; versions only grow."""
+        asked = version()
+        with self._turns.setdefault(name, Lock()):
+            found = self._found.get(name)
+            if found is None or found[0] < asked:
+                found = self._found[name] = (version(), compute())
+            return found[1]
 
 
 @dataclass
@@ -27,7 +45,7 @@ class Site:
     proofs: StateProofs | None = None
     services: Services | None = None
     assets_version: str = ""
-    _kept: dict[str, tuple[int, Any]] = field(default_factory=dict[str, tuple[int, Any]])
+    _kept: Kept = field(default_factory=Kept)
 
     @property
     def bundles(self) -> Bundles:
@@ -41,12 +59,7 @@ class Site:
 
     def kept(self, name: str, compute: Callable[[], Any]) -> Any:
         """Return what was computed under `name` for this state of the index, computing it once."""
-        version = self.store.version()
-        found = self._kept.get(name)
-        if found is None or found[0] != version:
-            found = (version, compute())
-            self._kept[name] = found
-        return found[1]
+        return self._kept.get(name, self.store.version, compute)
 
     def sheet(self, project: int) -> ProjectSheet | None:
         """Return a project's sheet."""

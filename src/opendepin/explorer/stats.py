@@ -61,6 +61,7 @@ def stats(site: Site) -> dict[str, Any]:
 def _stats(site: Site) -> dict[str, Any]:
     c, now = site.store.counts(), site.now()
     delays = site.store.settle_delays(SAMPLE)
+    observed_s = _newest_day(site) or c["observed_s"]
     by_name = {
         "devices": (c["devices"], "devices", "Devices.KeyChanged", f"{API}/devices"),
         "active": (c["active"], "devices", "Devices.KeyChanged", f"{API}/devices?status=active"),
@@ -92,7 +93,17 @@ def _stats(site: Site) -> dict[str, Any]:
         seconds = None if delay is None else round(max(0, delay) / 1000, 1)
         source = f"signature to settling block, newest {len(delays)} messages"
         found[name] = Figure(seconds, "s", now, source, None).to_json()
-    return {"head": {"block": now.block, "time": now.time}, "observed_s": c["observed_s"], **found}
+    return {"head": {"block": now.block, "time": now.time}, "observed_s": observed_s, **found}
+
+
+def _newest_day(site: Site) -> int | None:
+    """Return when a station that stands on the map observed last; other devices replay nothing."""
+    found = [
+        row["observed_s"]
+        for project, sheet in site.projects.items()
+        for row in site.store.devices(Page(500), project=project, indices=list(sheet.places))
+    ]
+    return max((each for each in found if each is not None), default=None)
 
 
 def pipeline(site: Site) -> list[dict[str, Any]]:

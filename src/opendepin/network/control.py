@@ -16,7 +16,8 @@ from opendepin.network.home import Home
 from opendepin.network.labels import labels
 from opendepin.runtime import settings
 from opendepin.runtime.clock import pause
-from opendepin.runtime.disk import lock_holder
+from opendepin.runtime.disk import lock_holder, older
+from opendepin.runtime.http import MAX_STATUS_BYTES, at_most, json_of, plain_client
 from opendepin.runtime.processes import alive, detach, signal_pid
 
 START_TIMEOUT_S = 180.0
@@ -43,6 +44,7 @@ def up(home: Home, progress: Callable[[str], None]) -> dict[str, Any]:
     if holder(home) is None:
         home.state_file.unlink(missing_ok=True)
         log = home.root / "logs" / "supervisor.out"
+        log.unlink(missing_ok=True)  # what an earlier start said is no reason of this one
         command = [sys.executable, "-m", "opendepin.network.supervise"]
         pid = detach([*command, "--home", str(home.root)], log)
         progress(f"starting in {home.root}")
@@ -102,7 +104,7 @@ def status(home: Home) -> dict[str, Any]:
     if holder(home) is None:
         raise NotRunning(f"no network runs in {home.root}: start it with `depin up`")
     state, addresses = state_of(home), home.addresses()
-    with httpx.Client(timeout=STATUS_TIMEOUT_S, trust_env=False) as http:
+    with plain_client(STATUS_TIMEOUT_S) as http:
         rows = {
             name: row | {"address": addresses.get(name)} | _ask(http, addresses.get(name))
             for name, row in state.get("services", {}).items()
@@ -121,8 +123,8 @@ def _ask(http: httpx.Client, address: str | None) -> dict[str, Any]:
     if address is None:
         return {}
     try:
-        answer = http.get(address + "/v1/status")
-        found: dict[str, Any] = answer.json() if answer.is_success else {}
+        answer = http.get(address + "/v1/status", extensions=at_most(MAX_STATUS_BYTES))
+        found: dict[str, Any] = json_of(answer) if answer.is_success else {}
     except (httpx.HTTPError, ValueError):
         return {}
     return {key: found[key] for key in ("counts", "latency_ms") if key in found}
@@ -170,10 +172,14 @@ def trace_of(identifier: str, message: Mapping[str, Any] | None) -> Trace:
 def tail(
     files: Sequence[Path], lines: int, *, follow: bool, trace: Trace | None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the last log rows of several files by time, then new ones as they come."""
+    """Yield the last log rows of several files by time, then new ones as they come; what a file
+    held before it was begun anew counts.
+    """
     offsets: dict[Path, int] = {}
     rows: list[dict[str, Any]] = []
     for path in files:
+        if older(path).exists():
+            rows += _rows(older(path).read_bytes(), trace)
         text = path.read_bytes()
         offsets[path] = text.rfind(b"\n") + 1
         rows += _rows(text[: offsets[path]], trace)
@@ -181,12 +187,19 @@ def tail(
     while follow:
         pause(POLL_S)
         for path, offset in offsets.items():
-            with path.open("rb") as file:
-                file.seek(offset)
-                fresh = file.read()
+            if path.stat().st_size < offset:  # begun anew: the rest of the full one comes first
+                yield from _rows(_after(older(path), offset), trace)
+                offset = 0
+            fresh = _after(path, offset)
             end = fresh.rfind(b"\n") + 1
             offsets[path] = offset + end
             yield from _rows(fresh[:end], trace)
+
+
+def _after(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()
 
 
 def _rows(text: bytes, trace: Trace | None) -> list[dict[str, Any]]:

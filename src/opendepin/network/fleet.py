@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from opendepin.chain.errors import Reverted
 from opendepin.core.encodings import from_hex, to_hex
 from opendepin.core.errors import EncodingRejected
 from opendepin.core.identity import Status
@@ -27,6 +29,9 @@ from opendepin.sdk.adapters.system import SystemClock as DeviceClock
 
 OWNER = "owner"
 """Name of the key that owns the devices made by `depin device new`."""
+
+REFUSALS = {"status": "has this status already", "revoked": "is revoked for good"}
+"""What the registry's word for a refused change of a device means."""
 
 STEP_SHARE = 50
 """A simulated reading moves by at most 1/50 of the schema's range."""
@@ -98,7 +103,7 @@ async def new(home: Home, name: str, project: int) -> dict[str, Any]:
     async with registrar(home, FAUCET) as office:
         (registered,) = await office.register_devices(project, [Registration(device, owner)])
         index = await office.index_of(device.address)
-    keep(home, name, device, OWNER, project, index)
+        keep(home, name, device, OWNER, project, index)  # still under the account's lock
     return {
         "device": to_hex(device.address),
         "name": name,
@@ -108,12 +113,25 @@ async def new(home: Home, name: str, project: int) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _worded(device: str) -> Generator[None]:
+    """Say in words why the registry refuses to change a device."""
+    try:
+        yield
+    except Reverted as error:
+        text = REFUSALS.get(error.reason)
+        if text is None:
+            raise
+        raise HomeRefused(f"{device} {text}", code="device-state") from error
+
+
 async def set_status(home: Home, device: str, status: Status) -> dict[str, Any]:
     """Suspend, resume or revoke a device of this home."""
     _, row = _entry(home, device)
     identifier = from_hex(row["device"], 20)
     async with registrar(home, FAUCET) as office:
-        outcome = await office.set_status(identifier, status, home.key(row["owner"]))
+        with _worded(device):
+            outcome = await office.set_status(identifier, status, home.key(row["owner"]))
     return {"device": row["device"], "status": status.name.lower(), "block": outcome.block}
 
 
@@ -124,10 +142,11 @@ async def rotate_key(home: Home, device: str) -> dict[str, Any]:
     fresh = f"device-{name}.{number}"
     key = home.key(fresh, SystemChance())
     async with registrar(home, FAUCET) as office:
-        outcome = await office.rotate(from_hex(row["device"], 20), home.key(row["owner"]), key)
-    book = _read_book(home)
-    book[name]["key"] = fresh
-    write_json(_book(home), book)
+        with _worded(device):
+            outcome = await office.rotate(from_hex(row["device"], 20), home.key(row["owner"]), key)
+        book = _read_book(home)
+        book[name]["key"] = fresh
+        write_json(_book(home), book)
     return {"device": row["device"], "key": to_hex(key.address), "block": outcome.block}
 
 

@@ -71,7 +71,8 @@ async def prepare(home: Home, addresses: dict[str, str]) -> None:
     """
     if home.genesis_file.exists():
         return
-    settings, log = runtime_settings.load(home.settings), open_log("deploy", home.log("deploy"))
+    settings = runtime_settings.load(home.settings)
+    log = open_log("deploy", home.log("deploy"), settings.network.log_bytes)
     founding = found(home, settings, SystemChance())
     compiled = await artifacts.ensure(ORDER, artifact_cache())
     clock = SystemClock()

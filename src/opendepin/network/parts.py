@@ -86,7 +86,8 @@ class Parts:
     chance: SystemChance = field(default_factory=SystemChance)
 
     def __post_init__(self) -> None:
-        self.log = open_log(self.service, self.home.log(self.service))
+        most = self.settings.network.log_bytes
+        self.log = open_log(self.service, self.home.log(self.service), most)
         self.counters = Counters(self.service, labels(self.settings), self.clock)
         self.projects = ProjectFolder(self.home)
         self.http: httpx.AsyncClient = client(connections=32)

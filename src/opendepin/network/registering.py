@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from opendepin.chain.abi import Contract
-from opendepin.chain.errors import NodeFault
-from opendepin.chain.outbox import Intent, Outbox, Outcome
+from opendepin.chain.errors import NodeFault, Reverted
+from opendepin.chain.events import DeviceRecord
+from opendepin.chain.outbox import Intent, Outbox, Outcome, State
 from opendepin.core.encodings import keccak256
 from opendepin.core.identity import Status
 from opendepin.core.keys import Key
@@ -24,6 +25,8 @@ from opendepin.runtime.service import Stop
 
 CONTRACTS = ("Devices", "Projects", "Programs", "Escrow", "Settlement")
 PERMIT_LIFE_S = 3_600
+PERMITS = ("device/", "status/", "rotate/")
+"""How intents begin that carry a permit."""
 REGISTER_GAS = 600_000
 """Given, not estimated: the permits of one owner build on each other's nonces."""
 
@@ -36,17 +39,6 @@ class ProjectRegistered:
     owner: bytes
     name: str
     metadata_hash: bytes
-
-
-@dataclass(frozen=True)
-class DeviceRecord:
-    """A device as the registry holds it."""
-
-    status: int
-    project: int
-    index: int
-    key: tuple[bytes, ...]
-    since: int
 
 
 @dataclass(frozen=True)
@@ -164,13 +156,14 @@ class Registrar:
         """Register devices in this order, which gives them their indices; wait until all are
         final.
         """
-        nonces: dict[bytes, int] = {}
-        waiting: list[tuple[bytes, str]] = []
+        owners = dict.fromkeys(each.owner.address for each in wanted)
+        nonces = {owner: await self._nonce("nonces", owner) for owner in owners}
         fee = wei(self._parts.settings.identity.device_fee)
+        names = {each.device.address: _registering(project, each) for each in wanted}
         for each in wanted:
-            owner = each.owner.address
-            if owner not in nonces:
-                nonces[owner] = await self._nonce("nonces", owner)
+            owner, name = each.owner.address, names[each.device.address]
+            if self._outbox.state(name) is State.DONE:
+                continue
             permit = permits.Register(
                 project=project,
                 owner=owner,
@@ -181,12 +174,10 @@ class Registrar:
             )
             nonces[owner] += 1
             call = permits.register_permit(self.domain, permit, each.owner, each.device)
-            name = f"device/{project}/{each.device.address.hex()}"
             data = self._devices.data("register", *call)
             self._outbox.submit(Intent(name, self._devices.address, data, fee, gas=REGISTER_GAS))
-            waiting.append((each.device.address, name))
-        outcomes = await asyncio.gather(*(self._outbox.wait(name) for _, name in waiting))
-        return [(device, done) for (device, _), done in zip(waiting, outcomes, strict=True)]
+        outcomes = await asyncio.gather(*(self._outbox.wait(name) for name in names.values()))
+        return list(zip(names, outcomes, strict=True))
 
     async def index_of(self, device: bytes) -> int:
         """Return a device's index in its project."""
@@ -212,6 +203,12 @@ class Registrar:
         return await self.send(name, self._devices.address, self._devices.data("rotate", *call))
 
     async def _nonce(self, view: str, of: bytes | int) -> int:
+        """Return the nonce of the next permit, once those before it are final or refused: an
+        earlier command may have been killed while it waited, and the newest block can be undone.
+        """
+        for key in self._outbox.open_keys(*PERMITS):
+            with suppress(Reverted):
+                await self._outbox.wait(key)
         return await self._parts.chain.call(self._devices.call(view, of, returns=int))
 
 
@@ -236,6 +233,10 @@ async def registrar(home: Home, account: str) -> AsyncGenerator[Registrar]:
             await built.close()
     if not running.cancelled() and (error := running.exception()) is not None:
         raise StartFailed(f"the outbox of {account} ended: {error}") from error
+
+
+def _registering(project: int, wanted: Registration) -> str:
+    return f"device/{project}/{wanted.device.address.hex()}"
 
 
 def metadata_hash(text: str) -> bytes:

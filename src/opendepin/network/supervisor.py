@@ -20,8 +20,8 @@ from opendepin.network.home import Home, write_json
 from opendepin.network.rooms import Service, services
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.disk import Lock
-from opendepin.runtime.http import client
-from opendepin.runtime.net import first_free
+from opendepin.runtime.http import MAX_STATUS_BYTES, at_most, client
+from opendepin.runtime.net import Ports
 from opendepin.runtime.processes import Supervised
 from opendepin.runtime.service import Stop
 from opendepin.runtime.settings import NetworkSettings
@@ -41,30 +41,24 @@ class Supervisor:
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
-        self._log = open_log("supervisor", self.home.log("supervisor"))
+        most = self.settings.network.log_bytes
+        self._log = open_log("supervisor", self.home.log("supervisor"), most)
         self._children: dict[str, Supervised] = {}
         self._since: dict[str, int] = {}
 
     async def run(self, stop: Stop) -> None:
         """Hold the lock, start Layer 1, prepare, start the rest, watch until the stop."""
-        with Lock(self.home.run / "lock"):
+        with Lock(self.home.run / "lock"), Ports() as ports:
             every = services(self.settings)
-            addresses = self._addresses(every)
+            addresses = {
+                service.name: f"http://127.0.0.1:{ports.reserve(service.port)}" for service in every
+            }
             write_json(self.home.addresses_file, addresses)
             self._write_state("starting")
             async with client(read_timeout_s=PROBE_TIMEOUT_S) as probe:
                 await self._run_all(every, addresses, probe, stop)
             self.home.addresses_file.unlink(missing_ok=True)
             self._write_state("stopped")
-
-    def _addresses(self, every: list[Service]) -> dict[str, str]:
-        taken: set[int] = set()
-        found: dict[str, str] = {}
-        for service in every:
-            port = first_free(service.port, taken=frozenset(taken))
-            taken.add(port)
-            found[service.name] = f"http://127.0.0.1:{port}"
-        return found
 
     async def _run_all(
         self,
@@ -117,7 +111,7 @@ class Supervisor:
 
         async def ready() -> bool:
             try:
-                return (await probe.get(url)).is_success
+                return (await probe.get(url, extensions=at_most(MAX_STATUS_BYTES))).is_success
             except httpx.HTTPError:
                 return False
 
@@ -149,8 +143,8 @@ class Supervisor:
                 left = deadline - self.clock.monotonic()
                 if left <= 0:
                     late = [s.name for s in wanted if not self._children[s.name].is_ready.is_set()]
-                    logs = ", ".join(str(self.home.root / "logs" / f"{name}.out") for name in late)
-                    raise StartFailed(f"{', '.join(late)} did not come up; see {logs}")
+                    said = "; ".join(map(self._last_words, late))
+                    raise StartFailed(f"{', '.join(late)} did not come up: {said}")
                 _, pending = await asyncio.wait(
                     {*pending, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -158,6 +152,12 @@ class Supervisor:
         finally:
             for task in (*waiting, stopping):
                 task.cancel()
+
+    def _last_words(self, service: str) -> str:
+        """Return the last line that a service left, and where the others stand."""
+        out = self.home.root / "logs" / f"{service}.out"
+        lines = out.read_text(errors="replace").strip().splitlines() if out.exists() else []
+        return f"{lines[-1] if lines else 'it said nothing'} ({out})"
 
     def _write_state(self, phase: str | None) -> None:
         if phase is not None:

@@ -19,12 +19,14 @@ from opendepin.network.errors import HomeRefused, NotRunning
 from opendepin.network.home import Home, read_json
 from opendepin.network.parts import artifact_cache, engine
 from opendepin.proofs.zk.native import holds
+from opendepin.runtime.http import json_of, plain_client
 from opendepin.verify import Anchor, Report, check, read_bundle, require_subject
 from opendepin.verify.anchor import anchor_of_genesis
 
 PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
 DEVICE_CHARACTERS, HASH_CHARACTERS = 42, 66
 TIMEOUT_S = 60.0
+PAGE_ROWS = 500
 NO_BLOCK = bytes(32)
 """Hash of a block that this network's L1 does not have: no header hashes to it."""
 
@@ -47,20 +49,31 @@ class Api:
         """
         chosen = {name: value for name, value in parameters.items() if value is not None}
         try:
-            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
+            with plain_client(TIMEOUT_S) as http:
                 answer = http.get(self._base + path, params=chosen)
         except httpx.HTTPError as error:
             raise NotRunning(
                 f"the explorer does not answer ({error!r}): see `depin status`"
             ) from error
-        if answer.is_success:
-            return answer.json()
         try:
-            problem = answer.json()
+            problem = json_of(answer)
+            if answer.is_success:
+                return problem
             code, detail = str(problem["code"]), str(problem["detail"])
         except (ValueError, KeyError, TypeError):
             code, detail = "explorer", f"the explorer answered {answer.status_code}"
         raise HomeRefused(detail, code=code)
+
+    def every(self, path: str, **parameters: str | int | None) -> list[dict[str, Any]]:
+        """Return the rows of all pages at a path; see `get`."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.get(path, limit=PAGE_ROWS, cursor=cursor, **parameters)
+            found += page["items"]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
 
 
 def fetch_bundle(home: Home, identifier: str) -> bytes:
@@ -125,8 +138,8 @@ def trusted_block_hash(home: Home, bundle: bytes) -> bytes | None:
         "params": [hex(l1.block.number), False],
     }
     try:
-        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
-            found = http.post(home.addresses()["l1"], json=call).json().get("result")
+        with plain_client(TIMEOUT_S) as http:
+            found = json_of(http.post(home.addresses()["l1"], json=call)).get("result")
     except (httpx.HTTPError, ValueError) as error:
         raise NotRunning(f"the L1 does not answer ({error!r}): see `depin status`") from error
     return NO_BLOCK if found is None else from_hex(found["hash"], 32)

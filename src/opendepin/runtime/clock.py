@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 from typing import Protocol
 
 
@@ -85,3 +87,10 @@ class ManualClock:
         event = asyncio.Event()
         self._sleepers.append((self._passed_ms + seconds * 1000, event))
         await event.wait()
+
+
+def began_s() -> float:
+    """Return when this process was started, Unix seconds, by the kernel's count of ticks."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age

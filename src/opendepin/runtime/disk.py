@@ -57,6 +57,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def older(path: Path) -> Path:
+    """Return where a log stands that was set aside when it was full; one is kept."""
+    return path.with_name(path.name + ".1")
+
+
 class Lock:
     """An exclusive lock on a file, held until `release` or the end of the process (flock).
 

@@ -6,6 +6,7 @@ DepinError
 │   ├── Problem               (any code)   an HTTP request is refused with a status of its own
 │   └── HomeLocked            home-locked  another network runs in this home directory
 ├── PeerFault
+│   ├── AnswerRefused         answer-…     a peer answers too much, too slowly, or packed
 │   └── ChildFailed           child-…      a child process did not start, or ended
 └── Broken
     ├── RotFound              rot          stored bytes are not the ones that were written

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opendepin.runtime.disk import older
 from opendepin.runtime.errors import ChildFailed
 from opendepin.runtime.service import Stop
 
@@ -27,6 +28,8 @@ STOP_TIMEOUT_S = 10.0
 """A child gets this long between SIGTERM and SIGKILL."""
 MAX_LINE_BYTES = 1 << 22
 """Longest line read from a child's pipe."""
+MAX_OUTPUT_BYTES = 1 << 24
+"""A child's output is appended to a file of less than this; a larger one is set aside first."""
 TAIL_LINES = 20
 """Last lines of a child's stderr kept for its error."""
 
@@ -162,7 +165,7 @@ async def spawn(
         )
     handle = None
     if log_file is not None:
-        log_file.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(log_file)
         handle = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     rest: int = subprocess.DEVNULL if handle is None else handle
     try:
@@ -185,6 +188,12 @@ async def spawn(
     if process.stderr is not None:
         child.readers.append(asyncio.ensure_future(_keep_tail(process.stderr, child.stderr_tail)))
     return child
+
+
+def _make_room(log_file: Path) -> None:
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    if log_file.exists() and log_file.stat().st_size >= MAX_OUTPUT_BYTES:
+        log_file.replace(older(log_file))
 
 
 async def _keep_tail(stream: asyncio.StreamReader, tail: deque[str]) -> None:
@@ -222,7 +231,7 @@ def detach(argv: Sequence[str], log_file: Path) -> int:
     Raises:
         ChildFailed: the program cannot be started.
     """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    _make_room(log_file)
     to_log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

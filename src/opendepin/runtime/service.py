@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -52,7 +53,13 @@ class Stop:
 
 
 def ready(address: str = "") -> None:
-    """Print the readiness line that a supervisor waits for."""
+    """Print the readiness line that a supervisor waits for.
+
+    What is loaded by then lives as long as the process, so the collector stops looking at it: its
+    full passes cost a gateway 60 ms each, every few seconds.
+    """
+    gc.collect()
+    gc.freeze()
     sys.stdout.write(f"{READY} {address}".rstrip() + "\n")
     sys.stdout.flush()
 

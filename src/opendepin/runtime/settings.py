@@ -51,6 +51,14 @@ class Network(_Section, frozen=True):
             description="A block this deep is taken for final; reorgs above it are rewound.",
         ),
     ] = 2
+    log_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            le=1 << 40,
+            description="A service's log is begun anew at this size; the one before is kept.",
+        ),
+    ] = 67_108_864
     local: Annotated[
         bool,
         Meta(

@@ -7,6 +7,16 @@ the log is opened; a record whose bytes changed on disk raises `RotFound` and is
 File `<first number, 20 digits>.log`: head `ODPLOG1\n`, then frames. Frame: u32 length, u32 CRC-32
 of (number, length), 16 bytes of SHA-256(number, length, record), record. The head's own check tells
 a changed length from a torn tail.
+
+A tail that is missing from some byte on, or zero from the start of a frame on, was never written
+whole: it is cut. Any other damage is `RotFound`, a hole inside the newest append among it, though a
+power cut can leave one where a file system grows a file before its bytes are written (ext4 with
+`data=ordered`, XFS and Btrfs do not). Cutting it would be unsound: the bytes of an append whose
+fsync never returned and those of one that was acknowledged and lost a block since are the same, and
+cutting the second takes back what others hold receipts for: the gateway would sign another group at
+the same position. Telling them apart takes a mark that becomes durable after the append and before
+its acknowledgement, a second fsync for each append; we do not pay it for a case that a person can
+decide.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ In: events and measured values. Out: lines on a stream, and `status_json()` for 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from opendepin.runtime.clock import Clock, SystemClock
+from opendepin.runtime.disk import older
 
 MAX_SAMPLES = 1024
 """Newest latencies kept per name; quantiles are over these."""
@@ -31,7 +33,7 @@ def log(service: str, stream: TextIO | None = None) -> Any:
     Pass `trace=` (message id, task id or batch number) wherever a line belongs to one.
     """
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
+        structlog.WriteLogger(stream or sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -43,21 +45,42 @@ def log(service: str, stream: TextIO | None = None) -> Any:
     return logger.bind(service=service)
 
 
-def open_log(service: str, path: Path) -> Any:
-    """Return a logger that appends to a file for the rest of the process, as `log` writes."""
+def open_log(service: str, path: Path, most_bytes: int) -> Any:
+    """Return a logger that appends to a file for the rest of the process, as `log` writes.
+
+    At `most_bytes` the file becomes `disk.older` of it, in the place of the one before.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return log(service, cast(TextIO, _Lines(path)))
+    return log(service, cast(TextIO, _Lines(path, most_bytes)))
 
 
 class _Lines:
-    """A file whose lines are whole, however many processes append to it."""
+    """A file whose lines are whole, however many processes append to it and begin it anew."""
 
-    def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        self._path, self._most = path, most_bytes
+        self._handle = self._open()
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return os.open(self._path, flags, 0o644)
 
     def write(self, text: str) -> None:
         """Append a line."""
+        if os.fstat(self._handle).st_size >= self._most:
+            self._begin_anew()
         os.write(self._handle, text.encode())
+
+    def _begin_anew(self) -> None:
+        """Set the full file aside, unless another process did, and open the new one."""
+        full = self._handle
+        try:
+            fcntl.flock(full, fcntl.LOCK_EX)
+            if os.path.samestat(self._path.stat(), os.fstat(full)):
+                self._path.replace(older(self._path))
+            self._handle = self._open()
+        finally:
+            os.close(full)
 
     def flush(self) -> None:
         """Do nothing: nothing is kept back."""

@@ -1,6 +1,6 @@
 """A bundle's JSON as typed values (`docs/spec/bundle.md`). Reading checks form, never truth.
 
-What a bundle tells without a proof (`transaction`, `gas_used`, `inbox_block`) is not read at all.
+What a bundle tells without a proof (`transaction`, `gas_used`) is not read at all.
 """
 
 from __future__ import annotations
@@ -191,6 +191,7 @@ class Batch(msgspec.Struct, frozen=True):
     hash: Hash
     sequencer_signature: Signature
     attestations: list[Attestation]
+    inbox_block: Uint
     code: Code
     segments: list[SegmentForm]
     segment_index: Uint

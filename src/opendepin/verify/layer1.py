@@ -53,6 +53,11 @@ def segment_hash_slot(layout: Mapping[str, Any], number: int, index: int) -> int
     return map_slot(map_slot(slot_of(layout, "segment_hash"), number), index)
 
 
+def inbox_block_slot(layout: Mapping[str, Any], number: int) -> int:
+    """Return the inbox's slot of the block in which a batch was accepted."""
+    return map_slot(slot_of(layout, "inbox_block"), number)
+
+
 def history_slot(layout: Mapping[str, Any], device: bytes) -> int:
     """Return the registry's slot of a device's key-history accumulator."""
     return map_slot(slot_of(layout, "history"), int.from_bytes(device, "big"))
@@ -94,6 +99,26 @@ def key_history(c: Context) -> Found:
         raise StepFailed(why, computed=str(header.number), expected=f"at least {judged_at}")
     count = f"{len(c.histories)} accumulators"
     return Found(count, count, f"Devices.history in block {header.number}")
+
+
+def include_by(c: Context) -> Found:
+    """Hold the block in which the inbox took the batch against what the gateway signed: the
+    receipt, or every group of a task's segment.
+    """
+    number, header = c.batch.header.number, _trusted_header(c)
+    if c.bundle.message is not None:
+        due = c.receipt.header.include_by_block
+    else:
+        due = min(group.header.include_by_block for group in c.body.groups)
+    slot = inbox_block_slot(c.anchor.layouts["BatchInbox"], number)
+    value = proven(c, header, "BatchInbox", {slot: f"inbox_block({number})"})[slot]
+    block = int.from_bytes(value, "big")
+    agree(block, c.batch.inbox_block, "the inbox took the batch in another block")
+    if block == 0:
+        raise StepFailed("the inbox took no such batch", computed="0", expected=f"by block {due}")
+    late = "" if block <= due else f"{block - due} blocks late: evidence of a promise not kept"
+    source = f"BatchInbox.inbox_block in block {header.number}"
+    return Found(f"block {block}", f"by block {due}", source, late)
 
 
 def l1_storage(c: Context) -> Found:
@@ -242,6 +267,7 @@ def _account(c: Context, header: Header, contract: str) -> _Proof:
 
 CHECKS: dict[str, Callable[[Context], Found]] = {
     "key-history": key_history,
+    "include-by": include_by,
     "l1-block": l1_block,
     "l1-storage": l1_storage,
 }

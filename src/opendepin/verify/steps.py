@@ -22,6 +22,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("header-hash", "The batch header commits to all of it"),
     ("sequencer", "The sequencer signed the order"),
     ("attesters", "Enough stores recomputed and attested it"),
+    ("include-by", "It came into the inbox by the block that the gateway's receipts promise"),
     ("program", "The task is this program over this segment"),
     ("outputs", "The outputs are what the rule gives over these readings"),
     ("statement", "The statement binds network, task, program, data, outputs and producer"),
@@ -46,6 +47,10 @@ class Outcome(Enum):
 
     HOLDS = "holds"
     FAILS = "fails"
+    LATE = "late"
+    """What the step compares is proven, and shows a promise that was not kept: evidence against who
+    made it. Nothing else that the trail says is touched.
+    """
     ABSENT = "absent"
     """The trail has not come this far, or the anchor brings nothing to compare with."""
 
@@ -57,6 +62,8 @@ class Found:
     computed: str
     expected: str
     source: str
+    late: str = ""
+    """Which promise was not kept; empty when none was broken."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Step:
     expected: str = ""
     source: str = ""
     why: str = ""
-    """Why it fails or is absent."""
+    """Why it fails, is late or absent."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -93,6 +100,11 @@ class Report:
         return tuple(step for step in self.steps if step.outcome is Outcome.FAILS)
 
     @property
+    def late(self) -> tuple[Step, ...]:
+        """The steps that show a broken promise."""
+        return tuple(step for step in self.steps if step.outcome is Outcome.LATE)
+
+    @property
     def bound(self) -> bool:
         """Whether what is shown was bound to the subject's id."""
         return named(self.steps, BINDING_STEP[self.kind]).outcome is Outcome.HOLDS
@@ -106,7 +118,8 @@ class Report:
     def settled(self) -> bool:
         """Whether the trail is complete, down to the L1's state."""
         left_out: frozenset[str] = MESSAGE_STEPS if self.kind == "task" else frozenset()
-        return all(s.outcome is Outcome.HOLDS for s in self.steps if s.name not in left_out)
+        reached = (Outcome.HOLDS, Outcome.LATE)
+        return all(s.outcome in reached for s in self.steps if s.name not in left_out)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""

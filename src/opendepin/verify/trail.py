@@ -102,4 +102,5 @@ def _run(name: str, meaning: str, step: Callable[[], Found]) -> Step:
         raise
     except DepinError as error:
         return Step(name, meaning, Outcome.FAILS, why=f"{error} [{error.code}]", source="bundle")
-    return Step(name, meaning, Outcome.HOLDS, found.computed, found.expected, found.source)
+    ended = Outcome.LATE if found.late else Outcome.HOLDS
+    return Step(name, meaning, ended, found.computed, found.expected, found.source, found.late)

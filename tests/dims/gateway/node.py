@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from opendepin.core.identity import KeyChange, Status
 from opendepin.core.keys import Key
 from opendepin.core.schema import Field, Schema
 from opendepin.dims.gateway.config import GatewayConfig
+from opendepin.dims.gateway.dues import Seen
 from opendepin.dims.gateway.http import DirectIngest, GatewayApp
 from opendepin.dims.gateway.index import Index
 from opendepin.dims.gateway.service import Doors, Gateway
@@ -28,7 +29,7 @@ from opendepin.runtime.stagelog import SegmentLog
 
 
 class Registry:
-    """Devices, heights and schemas held in memory."""
+    """Devices, heights, schemas and the inbox's positions, held in memory."""
 
     def __init__(
         self,
@@ -41,6 +42,8 @@ class Registry:
         self.schemas = schemas or {}
         self.in_change: set[bytes] = set()
         self.block, self.at = block, height
+        self.in_batches: dict[int, int] = {}
+        """Project → position up to which the inbox holds the lane."""
 
     def current(self, device: bytes) -> KeyChange | None:
         return self.states.get(device)
@@ -53,6 +56,9 @@ class Registry:
 
     def height(self) -> int:
         return self.at
+
+    async def covered(self, projects: Sequence[int]) -> Seen:
+        return Seen(self.at, {project: self.in_batches.get(project, 0) for project in projects})
 
     def schema(self, project: int) -> Schema | None:
         return self.schemas.get(project)
@@ -115,7 +121,8 @@ def build(node: Node) -> Gateway:
     index = Index(node.home / "index", node.network_id, key.address)
     counters = telemetry.Counters("gateway")
     logger = telemetry.log("gateway")
-    doors = Doors(log, index, registry, registry, registry, SystemClock(), counters, logger)
+    told = (SystemClock(), counters, logger)
+    doors = Doors(log, index, registry, registry, registry, registry, *told)
     gateway = Gateway(config, key, doors)
     gateway.restore()
     return gateway

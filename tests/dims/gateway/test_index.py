@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from opendepin.core.group import decode_group
 from opendepin.core.wire import Scanned, Scanner
 from opendepin.dims.gateway import rules
+from opendepin.dims.gateway.dues import Due
 from opendepin.dims.gateway.errors import IndexBroken
 from opendepin.dims.gateway.index import Index, Snapshot
 from opendepin.dims.gateway.places import Places
@@ -65,6 +66,11 @@ def test_a_damaged_run_and_all_after_it_are_dropped(tmp_path: Path) -> None:
         st.integers(0, 2**40),
         st.dictionaries(st.integers(1, 2**60), st.integers(1, 2**60), max_size=5),
         st.dictionaries(st.binary(min_size=20, max_size=20), st.integers(1, 2**53), max_size=20),
+        st.dictionaries(
+            st.integers(1, 2**60),
+            st.lists(st.builds(Due, st.integers(1, 2**60), st.integers(1, 2**60)), max_size=3),
+            max_size=3,
+        ),
     ),
     st.data(),
 )

@@ -15,6 +15,7 @@ from opendepin.core.keys import Key
 from opendepin.core.schema import Field, Schema
 from opendepin.dims.gateway.config import GatewayConfig
 from opendepin.dims.gateway.index import Index
+from opendepin.dims.gateway.ports import Inbox
 from opendepin.dims.gateway.service import Doors, Gateway
 from opendepin.runtime import telemetry
 from opendepin.runtime.clock import Clock, ManualClock
@@ -80,6 +81,8 @@ class World:
         self.clock = clock or ManualClock(NOW_MS)
         self.config = GatewayConfig(NETWORK, **{"group_wait_ms": 0.0, **config})
         self.own_log = log
+        self.inbox: Inbox | None = None
+        """Stands in for the registry's positions."""
         self.counters = telemetry.Counters("gateway", clock=self.clock)
 
     def open(self) -> Gateway:
@@ -88,7 +91,8 @@ class World:
         self.index = Index(self.home / "index", NETWORK, GATEWAY.address)
         see = self.registry
         logger = telemetry.log("gateway", io.StringIO())
-        doors = Doors(log, self.index, see, see, see, self.clock, self.counters, logger)
+        told = (self.clock, self.counters, logger)
+        doors = Doors(log, self.index, see, see, see, self.inbox or see, *told)
         self.gateway = Gateway(self.config, GATEWAY, doors)
         self.replayed = self.gateway.restore()
         return self.gateway

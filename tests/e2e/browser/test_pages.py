@@ -14,6 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from opendepin.verify.steps import STEPS
 from tests.e2e.browser.conftest import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -23,6 +24,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "desktop light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
     "phone dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
 }
+GROUNDS = {"dark": "rgb(10, 14, 20)", "light": "rgb(244, 247, 250)"}
+"""Colour of the page behind everything, by scheme."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 MAP_MS, VERIFY_MS = 90_000, 90_000
 FIRST_PAINT_BYTES = 90_000
@@ -113,7 +116,7 @@ def test_from_a_station_to_a_red_step(served: Served, chromium: Browser, form: s
         page.get_by_role("button", name="Verify", exact=True).click()
         verdict = page.locator("#verifier .verdict")
         expect(verdict).to_have_attribute("data-verdict", "holds", timeout=VERIFY_MS)
-        expect(page.locator('#verifier li[data-outcome="holds"]')).to_have_count(21)
+        expect(page.locator('#verifier li[data-outcome="holds"]')).to_have_count(len(STEPS))
         for step, why in (
             ("device-signature", "does not match key and bytes"),
             ("proof", "not on its curve"),
@@ -182,6 +185,19 @@ def test_colours_are_kept_by_choice(served: Served, chromium: Browser) -> None:
         page.reload()
         assert page.evaluate(shade) == "dark"
         expect(page.locator("#theme")).to_have_attribute("aria-label", "Colours: dark")
+    context.close()
+
+
+@pytest.mark.parametrize("system", ["dark", "light"])
+@pytest.mark.parametrize("chosen", ["auto", "dark", "light"])
+def test_colours_follow_the_choice_else_the_system(
+    served: Served, chromium: Browser, system: str, chosen: str
+) -> None:
+    context = chromium.new_context(**FORMS[f"desktop {system}"])
+    context.add_init_script(f"localStorage.setItem('theme', '{chosen}')")
+    with visit(context, served, "/about") as seen:
+        ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == GROUNDS[system if chosen == "auto" else chosen]
     context.close()
 
 

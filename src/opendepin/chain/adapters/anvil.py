@@ -30,7 +30,7 @@ from opendepin.runtime import processes
 from opendepin.runtime.clock import Clock
 from opendepin.runtime.disk import write_atomic
 from opendepin.runtime.errors import ChildFailed
-from opendepin.runtime.net import LOOPBACK, first_free
+from opendepin.runtime.net import LOOPBACK, Ports
 from opendepin.runtime.service import Stop
 
 LABEL = "embedded development L1"
@@ -41,6 +41,9 @@ STALL_TIMEOUT_S = 20.0
 COPY_BYTES_PER_S = 2_000_000
 """A copy of n bytes (gzipped) is followed by a pause of at least n over this."""
 GENESIS_GAS_LIMIT = 30_000_000
+PORT_TRIES = 5
+PORT_IN_USE = "Address already in use"
+"""How anvil ends when its port is taken."""
 PROBE = bytes(20)
 """Account whose proof is compared with the header's state root after a restore."""
 
@@ -81,6 +84,7 @@ class AnvilEngine:
     """Final at least: what two copies held at the start."""
     _copied: int = 0
     """Bytes of the newest copy."""
+    _ports: Ports = field(default_factory=Ports)
     _keeping: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -159,8 +163,23 @@ class AnvilEngine:
         return False
 
     async def _spawn(self, binary: Path, how: Sequence[str]) -> None:
-        """Start the child and wait until it answers."""
-        self._port = first_free(0)
+        """Start the child on a port of our own and wait until it answers."""
+        for _ in range(PORT_TRIES):
+            self._ports.release()
+            self._port = self._ports.reserve(0)
+            try:
+                await self._launch(binary, how)
+            except (EngineFailed, ChildFailed):
+                tail = self._child.stderr_tail if self._child is not None else ()
+                if not any(PORT_IN_USE in line for line in tail):
+                    self._ports.release()
+                    raise
+                await self._end()  # a program that is not ours took the port first
+            else:
+                return
+        raise EngineFailed(f"{PORT_TRIES} ports that were free were taken before anvil had them")
+
+    async def _launch(self, binary: Path, how: Sequence[str]) -> None:
         fixed = [
             "--host",
             LOOPBACK,
@@ -192,7 +211,7 @@ class AnvilEngine:
                 await self.clock.sleep(0.02)
             else:
                 break
-        if found != self.config.chain_id:
+        if found != self.config.chain_id or child.returncode is not None:
             raise EngineFailed(f"chain {found} answers on our port, {self.config.chain_id} is due")
 
     async def _check_restored(self, copy: Copy) -> None:
@@ -291,6 +310,7 @@ class AnvilEngine:
         if child is not None:
             child.kill()
             await child.wait()
+        self._ports.release()
 
 
 def genesis_json(chain_id: int, alloc: Mapping[bytes, int], time_s: int) -> bytes:

@@ -154,7 +154,7 @@ class Proxy:
                 headers={"content-type": "application/json"},
             )
             inner: Any = json.loads(answer.content)
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise NodeAway(f"the L1 does not answer: {error!r}") from error
         return cast(list[Any], inner) if isinstance(inner, list) else [inner]
 

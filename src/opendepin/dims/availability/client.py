@@ -33,6 +33,7 @@ from opendepin.dims.availability.errors import (
 )
 from opendepin.dims.availability.ports import Code, Held
 from opendepin.dims.availability.wire import decode_chunk, held_of_json
+from opendepin.runtime.http import json_of
 
 CBOR = {"content-type": "application/cbor"}
 
@@ -128,7 +129,7 @@ class StoreClient:
 
     def _json(self, answer: httpx.Response) -> dict[str, Any]:
         try:
-            body: Any = answer.json()
+            body: Any = json_of(answer)
         except ValueError:
             body = None
         if isinstance(body, dict):

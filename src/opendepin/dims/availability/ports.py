@@ -13,9 +13,8 @@ from typing import Protocol
 
 from opendepin.core.batch import BatchHeader, Segment
 from opendepin.core.chunks import Chunk, Coded
-from opendepin.core.identity import KeyChange
-from opendepin.core.journey import Batched, Reading
-from opendepin.core.readings import ProjectRules
+from opendepin.core.journey import Batched
+from opendepin.core.views import FieldRoots, Identity, Projects
 
 Earlier = Callable[[int], Awaitable[Batched]]
 """Gives an earlier batch by number: for a store that was away and has to catch up."""
@@ -172,42 +171,6 @@ class ChunkFiles(Protocol):
 
     def sound(self, data_root: bytes, indices: Sequence[int]) -> bool:
         """Tell whether all these chunks are there and verify."""
-        ...
-
-
-class Identity(Protocol):
-    """The store's own view of the device registry."""
-
-    def identity_block(self) -> int:
-        """Return the final L1 height up to which the view holds every change."""
-        ...
-
-    def history(self, device: bytes) -> Sequence[KeyChange]:
-        """Return a device's key history, oldest first; empty when unknown. Called from any
-        thread.
-        """
-        ...
-
-
-class Projects(Protocol):
-    """The rules of the network's projects."""
-
-    def rules(self, project: int) -> ProjectRules:
-        """Return a project's rules. Called from any thread.
-
-        Raises:
-            Rejected: code `unknown-project`.
-        """
-        ...
-
-
-class FieldRoots(Protocol):
-    """Computes the commitment that a zk program's circuit opens."""
-
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
-        """Return the Poseidon root over the readings in a tree of `capacity` leaves, and their
-        count.
-        """
         ...
 
 

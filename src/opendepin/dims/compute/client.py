@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opendepin.chain.abi import Contract
+from opendepin.chain.events import TaskRecalled, TaskSettled
 from opendepin.chain.follower import Mark, Span, kept_marks
 from opendepin.chain.ports import ChainReader
 from opendepin.core.task import Task, TaskState
@@ -25,29 +26,6 @@ class TaskAssigned:
     attempt: int
     deadline: int
     skipped: int
-
-
-@dataclass(frozen=True)
-class TaskRecalled:
-    """Event of `Settlement`."""
-
-    task: bytes
-    project: int
-
-
-@dataclass(frozen=True)
-class TaskSettled:
-    """Event of `Settlement`."""
-
-    task: bytes
-    project: int
-    producer: bytes
-    outputs_hash: bytes
-    pay_root: bytes
-    operator_paid: int
-    devices_held: int
-    burned: int
-    refunded: int
 
 
 @dataclass

@@ -53,11 +53,11 @@ class Admission:
         scanned = lane.scanner.scan(raw)
         if scanned is None or len(scanned.raw) != len(raw):
             return self._form_refused(lane, raw)
-        return self._judge(lane, scanned, self._moment())
+        return self._judge(lane, scanned, self._moment(lane))
 
     def take_frame(self, lane: Lane, body: bytes) -> list[Outcome]:
         """Judge a frame's messages; see `admit_frame` and `take`."""
-        moment, outcomes = self._moment(), list[Outcome]()
+        moment, outcomes = self._moment(lane), list[Outcome]()
         for item in cut(body, lane.scanner):
             if isinstance(item, bytes):
                 outcomes.append(self._form_refused(lane, item))
@@ -65,10 +65,10 @@ class Admission:
                 outcomes.append(self._judge(lane, item, moment))
         return outcomes
 
-    def _moment(self) -> _Moment:
+    def _moment(self, lane: Lane) -> _Moment:
         clock, config = self._doors.clock, self._config
         now_ms, block = clock.now_ms(), self._doors.keys.identity_block()
-        closed = None
+        closed = lane.stopped
         if block < (self._doors.index.state.identity_block or 1):
             closed = NOT_READY
         elif not self._intake.open:

@@ -26,7 +26,9 @@ from opendepin.core.group import (
     receipt_from_leaves,
     receipt_of_json,
 )
+from opendepin.dims.gateway.config import MAX_FEED_BYTES
 from opendepin.dims.gateway.errors import GatewayFault, ReceiptRejected
+from opendepin.runtime.http import at_most, json_of
 
 
 @dataclass(frozen=True)
@@ -149,14 +151,17 @@ class GatewayClient:
     async def _post(self, project: int, body: bytes, kind: str) -> httpx.Response:
         try:
             return await self._http.post(
-                f"/v1/projects/{project}/messages", content=body, headers={"content-type": kind}
+                f"/v1/projects/{project}/messages",
+                content=body,
+                headers={"content-type": kind},
+                extensions=at_most(MAX_FEED_BYTES),
             )
         except httpx.HTTPError as error:
             raise GatewayFault(f"the gateway does not answer: {error!r}") from error
 
     async def _get(self, path: str) -> httpx.Response:
         try:
-            return await self._http.get(path)
+            return await self._http.get(path, extensions=at_most(MAX_FEED_BYTES))
         except httpx.HTTPError as error:
             raise GatewayFault(f"the gateway does not answer: {error!r}") from error
 
@@ -259,7 +264,7 @@ def _refused(value: Mapping[str, Any], status: int) -> Answer:
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
-        value: Any = answer.json()
+        value: Any = json_of(answer)
     except ValueError as error:
         raise GatewayFault(f"status {answer.status_code} came with no JSON") from error
     if not isinstance(value, dict):

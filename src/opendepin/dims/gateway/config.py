@@ -15,6 +15,10 @@ MAX_FRAME_BYTES = MAX_GROUP_MESSAGES * MAX_MESSAGE_BYTES
 """Largest body of a frame."""
 MAX_FEED_GROUPS = 1_024
 """Most groups in one answer of the feed."""
+MAX_FEED_BYTES = 16 << 20
+"""Largest answer of a gateway that a client reads: one read of the stage log and the group after
+it.
+"""
 MAX_FEED_WAIT_MS = 20_000
 """Longest time that a reader of the feed may wait for a new group."""
 CHECKPOINT_MESSAGES = 65_536
@@ -29,6 +33,8 @@ BUSY_RETRY_S = 1.0
 """Time to wait that a full queue answers."""
 CHANGING_RETRY_S = 5.0
 """Time to wait that a device in mid-change is answered: about what Layer 1 takes to finality."""
+STOPPED_RETRY_S = 15.0
+"""Time to wait that a message of a stopped lane is answered."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class GatewayConfig:
     """Most messages in a group."""
     include_within_blocks: int = 120
     """`include_by_block` is the L1 height at the commit plus this."""
+    watch_s: float = 1.0
+    """Pause between two looks at what Layer 1 holds of the lanes."""
     queue_messages: int = 8_192
     """Messages that may wait for the disk; more are refused `busy`."""
     inflight_bytes: int = 64 << 20

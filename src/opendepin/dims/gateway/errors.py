@@ -10,7 +10,7 @@ raised.
     ├── age           422  too-old too-early
     ├── sequence      409  seq-stale seq-conflict
     ├── quota         429  rate-device rate-project
-    └── we            503  busy not-ready key-changing
+    └── we            503  busy not-ready key-changing lane-stopped
 
     Rejected
     ├── FrameRejected          frame            a frame cannot be cut; nothing was admitted
@@ -65,6 +65,7 @@ STATUS = {
     "busy": 503,
     "not-ready": 503,
     "key-changing": 503,
+    "lane-stopped": 503,
     "size": 413,
 }
 """Code → HTTP status; every other code is about the message's form: 400."""

@@ -17,12 +17,14 @@ from pathlib import Path
 
 from opendepin.core.group import Group, decode_group
 from opendepin.core.wire import Scanned
+from opendepin.dims.gateway import dues
+from opendepin.dims.gateway.dues import Due
 from opendepin.dims.gateway.errors import IndexBroken
 from opendepin.dims.gateway.places import INDEX_BITS, Places
 from opendepin.runtime.disk import write_atomic
 from opendepin.runtime.stagelog import StageLog
 
-MAGIC = b"ODPSEQS1\n"
+MAGIC = b"ODPSEQS2\n"
 REPLAY_GROUPS = 512
 """Groups read at once from the log at a start."""
 
@@ -39,6 +41,8 @@ class Snapshot:
     """Project → position of its next message."""
     last_seq: dict[bytes, int] = field(default_factory=dict[bytes, int])
     """Device → its last admitted `seq`."""
+    dues: dict[int, list[Due]] = field(default_factory=dict[int, list[Due]])
+    """Project → what is promised of it and was not seen in a batch, oldest first."""
 
     def encode(self) -> bytes:
         """Write as checked bytes: a JSON head, then devices, then their numbers."""
@@ -46,6 +50,7 @@ class Snapshot:
             "group": self.group,
             "identity_block": self.identity_block,
             "positions": self.next_position,
+            "dues": self.dues,
         }
         text = json.dumps(head).encode()
         numbers = array("Q", self.last_seq.values()).tobytes()
@@ -68,7 +73,8 @@ class Snapshot:
         devices = (rest[20 * i : 20 * i + 20] for i in range(count))
         positions = {int(project): int(next_) for project, next_ in head["positions"].items()}
         found = dict(zip(devices, numbers, strict=True))
-        return cls(int(head["group"]), int(head["identity_block"]), positions, found)
+        promised = {int(p): [Due(*row) for row in rows] for p, rows in head["dues"].items()}
+        return cls(int(head["group"]), int(head["identity_block"]), positions, found, promised)
 
 
 Scan = Callable[[int, bytes], Scanned]
@@ -104,6 +110,8 @@ class Index:
             raise IndexBroken(f"group {number} has a lower identity block or another gateway")
         state.group, state.identity_block = number, header.identity_block
         state.next_position[header.project] = header.first + header.count
+        promised = state.dues.setdefault(header.project, [])
+        dues.promise(promised, header.first + header.count - 1, header.include_by_block)
         place, last_seq, recent = number << INDEX_BITS, state.last_seq, self._recent
         for i, row in enumerate(scanned):
             last_seq[row.device] = row.seq
@@ -130,9 +138,9 @@ class Index:
             return None
         self._writing, self._recent = self._recent, {}
         state = self.state
-        return Snapshot(
-            state.group, state.identity_block, dict(state.next_position), dict(state.last_seq)
-        )
+        positions, seqs = dict(state.next_position), dict(state.last_seq)
+        promised = {project: list(rows) for project, rows in state.dues.items()}
+        return Snapshot(state.group, state.identity_block, positions, seqs, promised)
 
     def write(self, snapshot: Snapshot) -> None:
         """Write the checkpoint: places first, then the snapshot that counts on them. May run in

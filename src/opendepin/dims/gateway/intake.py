@@ -15,7 +15,7 @@ from opendepin.dims.gateway.config import BUSY_RETRY_S, GatewayConfig
 from opendepin.dims.gateway.errors import Refusal
 from opendepin.dims.gateway.index import Index
 from opendepin.dims.gateway.lanes import Forming, Lane
-from opendepin.dims.gateway.ports import Heights, KeyView, Schemas
+from opendepin.dims.gateway.ports import Heights, Inbox, KeyView, Schemas
 from opendepin.runtime.clock import Clock
 from opendepin.runtime.stagelog import StageLog
 from opendepin.runtime.telemetry import Counters
@@ -33,6 +33,7 @@ class Doors:
     keys: KeyView
     heights: Heights
     schemas: Schemas
+    inbox: Inbox
     clock: Clock
     counters: Counters
     logger: Any

@@ -91,6 +91,8 @@ class Lane:
     closed: list[Forming] = field(default_factory=list[Forming])
     """Full groups, in order, that wait for the commit."""
     committing: Sequence[Forming] = ()
+    stopped: Refusal | None = None
+    """What new messages are answered while Layer 1 lacks what was acknowledged before."""
 
     def close(self) -> None:
         """End the forming group's collecting."""

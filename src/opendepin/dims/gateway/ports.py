@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from opendepin.core.identity import KeyChange
 from opendepin.core.schema import Schema
+from opendepin.dims.gateway.dues import Seen
 
 
 class KeyView(Protocol):
@@ -31,6 +33,18 @@ class Heights(Protocol):
 
     def height(self) -> int:
         """Return the newest L1 height seen."""
+        ...
+
+
+class Inbox(Protocol):
+    """What Layer 1 holds of this gateway's lanes."""
+
+    async def covered(self, projects: Sequence[int]) -> Seen:
+        """Return up to which position batches hold these lanes.
+
+        Raises:
+            PeerFault: the L1 does not answer.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from opendepin.dims.gateway.commit import Commit
 from opendepin.dims.gateway.config import GatewayConfig
 from opendepin.dims.gateway.intake import Doors, Intake
 from opendepin.dims.gateway.lanes import Lane, Outcome, Repeat, Ticket
+from opendepin.dims.gateway.watch import LaneWatch
 from opendepin.runtime.service import Stop
 from opendepin.runtime.telemetry import Counters
 
@@ -34,6 +35,7 @@ class Gateway:
         self._archive = Archive(config.network_id, doors.log, doors.index, doors.clock, self.lane)
         self._admission = Admission(self._intake, self._archive)
         self._commit = Commit(self._intake, self._archive, key)
+        self.watch = LaneWatch(self._intake)
         self.take, self.take_frame = self._admission.take, self._admission.take_frame
 
     @property
@@ -102,6 +104,10 @@ class Gateway:
             "positions": {str(project): at - 1 for project, at in state.next_position.items()},
             "devices": len(state.last_seq),
             "waiting": self._intake.waiting,
+            "lanes_stopped": {
+                str(project): {"position": broken.position, "include_by_block": broken.block}
+                for project, broken in self.watch.broken.items()
+            },
         }
 
     def restore(self) -> int:

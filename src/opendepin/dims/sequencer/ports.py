@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from opendepin.core.identity import KeyChange
-from opendepin.core.journey import Batched, Reading
-from opendepin.core.readings import ProjectRules
+from opendepin.core.journey import Batched
+from opendepin.core.views import FieldRoots, Identity, Projects
 
 Earlier = Callable[[int], Awaitable[Batched]]
 """Gives a sealed batch by number."""
@@ -23,42 +22,6 @@ class GroupFeed(Protocol):
 
         Raises:
             PeerFault: the gateway does not answer.
-        """
-        ...
-
-
-class Identity(Protocol):
-    """The sequencer's own view of the device registry."""
-
-    def identity_block(self) -> int:
-        """Return the final L1 height up to which the view holds every change."""
-        ...
-
-    def history(self, device: bytes) -> Sequence[KeyChange]:
-        """Return a device's key history, oldest first; empty when unknown. Called from any
-        thread.
-        """
-        ...
-
-
-class Projects(Protocol):
-    """The rules of the network's projects."""
-
-    def rules(self, project: int) -> ProjectRules:
-        """Return a project's rules. Called from any thread.
-
-        Raises:
-            Rejected: code `unknown-project`.
-        """
-        ...
-
-
-class FieldRoots(Protocol):
-    """Computes the commitment that a zk program's circuit opens."""
-
-    async def field_root(self, readings: Sequence[Reading], capacity: int) -> int:
-        """Return the Poseidon root over the readings in a tree of `capacity` leaves, and their
-        count.
         """
         ...
 

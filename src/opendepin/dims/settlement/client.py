@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from opendepin.chain.abi import Contract
 from opendepin.chain.errors import NodeFault, Reverted
+from opendepin.chain.events import DeviceRecord
 from opendepin.chain.outbox import DoneCheck, Intent
 from opendepin.chain.ports import ChainReader
 from opendepin.chain.transactions import MAX_TRANSACTION_GAS
@@ -29,17 +30,6 @@ GAS_PER_TASK = 900_000
 """Given, not estimated: what one task of several does may fail without failing the transaction, so
 an estimate would find the gas with which all of them fail.
 """
-
-
-@dataclass(frozen=True)
-class DeviceRecord:
-    """The struct of `Devices`."""
-
-    status: int
-    project: int
-    index: int
-    key: tuple[bytes, ...]
-    since: int
 
 
 @dataclass(frozen=True)

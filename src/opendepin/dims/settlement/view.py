@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from opendepin.chain.abi import Contract
+from opendepin.chain.events import TaskOpened, TaskRecalled, TaskSettled
 from opendepin.chain.follower import Mark, Span, kept_marks
 from opendepin.chain.ports import Log
 from opendepin.core.journey import Settled
@@ -24,41 +25,6 @@ class BatchAccepted:
     header_hash: bytes
     data_root: bytes
     segments: int
-
-
-@dataclass(frozen=True)
-class TaskOpened:
-    """Event of `Settlement`."""
-
-    task: bytes
-    project: int
-    batch: int
-    segment_index: int
-    program: bytes
-    count: int
-
-
-@dataclass(frozen=True)
-class TaskSettled:
-    """Event of `Settlement`."""
-
-    task: bytes
-    project: int
-    producer: bytes
-    outputs_hash: bytes
-    pay_root: bytes
-    operator_paid: int
-    devices_held: int
-    burned: int
-    refunded: int
-
-
-@dataclass(frozen=True)
-class TaskRecalled:
-    """Event of `Settlement`."""
-
-    task: bytes
-    project: int
 
 
 @dataclass

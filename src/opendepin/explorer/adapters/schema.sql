@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS messages(
   position INTEGER NOT NULL, device BLOB NOT NULL, seq INTEGER NOT NULL, time_ms INTEGER NOT NULL,
   observed_s INTEGER NOT NULL, value INTEGER, raw BLOB NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS messages_position ON messages(gateway, project, position);
+CREATE INDEX IF NOT EXISTS messages_group ON messages(gateway, project, group_first, position);
 CREATE INDEX IF NOT EXISTS messages_device ON messages(device, seq);
 
 CREATE TABLE IF NOT EXISTS places(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from opendepin.chain.deploy import ORDER
 from opendepin.explorer.adapters.sqlite import SqliteStore, copy_index
 from opendepin.explorer.app import build_app
 from opendepin.explorer.assets.build import default_folder
@@ -31,19 +32,7 @@ from opendepin.runtime.net import LOOPBACK
 from opendepin.runtime.service import Stop, ready
 from opendepin.verify import layer1
 
-CONTRACTS = (
-    "Burner",
-    "Issuance",
-    "Projects",
-    "Devices",
-    "Operators",
-    "Attesters",
-    "BatchInbox",
-    "Programs",
-    "Escrow",
-    "Settlement",
-    "CleanAirCover",
-)
+CONTRACTS = (*ORDER, "CleanAirCover")
 POLL_S = 0.5
 REBUILD_TRIES = 50
 """Blocks come while two indexes are read: they are compared so often at most."""
@@ -98,6 +87,7 @@ def network_sheet(built: Parts) -> NetworkSheet:
     layout = {
         "Devices.history": compiled["Devices"].layout["history"]["slot"],
         "BatchInbox.header_hash": compiled["BatchInbox"].layout["header_hash"]["slot"],
+        "BatchInbox.inbox_block": compiled["BatchInbox"].layout["inbox_block"]["slot"],
         "BatchInbox.segment_hash": compiled["BatchInbox"].layout["segment_hash"]["slot"],
         "Settlement.tasks": tasks["tasks"]["slot"],
     }
@@ -147,7 +137,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
             await inner.sleep(0 if busy else POLL_S)
 
     async def face(inner: Stop) -> None:
-        app = build_app(site, assets)
+        app = build_app(site, assets, built.log)
         await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)  # pyright: ignore[reportArgumentType]
 
     try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from opendepin.core.coverage import Covered
 from opendepin.dims.gateway.config import GatewayConfig
+from opendepin.dims.gateway.dues import Seen
 from opendepin.dims.gateway.http import DirectIngest, GatewayApp
 from opendepin.dims.gateway.index import Index
 from opendepin.dims.gateway.service import Doors, Gateway
@@ -16,7 +20,7 @@ from opendepin.runtime.service import Stop, ready
 from opendepin.runtime.settings import NetworkSettings
 from opendepin.runtime.stagelog import SegmentLog
 
-CONTRACTS = ("Devices", "Projects")
+CONTRACTS = ("Devices", "Projects", "BatchInbox")
 HEIGHT_POLL_S = 1.0
 IDENTITY_POLL_S = 0.4
 """A rotated or suspended key is refused within two one-second blocks."""
@@ -61,6 +65,24 @@ class Heights:
             await stop.sleep(HEIGHT_POLL_S)
 
 
+class InboxOnChain:
+    """What the inbox contract holds of one gateway's lanes."""
+
+    def __init__(self, built: Parts, gateway: bytes) -> None:
+        self._chain, self._inbox = built.chain, built.contract("BatchInbox")
+        self._gateway = gateway
+
+    async def covered(self, projects: Sequence[int]) -> Seen:
+        """Return up to which position batches hold these lanes; the height is read first, so that
+        no position is older.
+        """
+        height, covered = await self._chain.block_number(), dict[int, int]()
+        for project in projects:
+            call = self._inbox.call("covered", self._gateway, project, returns=Covered)
+            covered[project] = (await self._chain.call(call)).position
+        return Seen(height, covered)
+
+
 async def run(home: Home, service: str, stop: Stop) -> None:
     """Serve ingest until the stop."""
     built = await parts(home, service, CONTRACTS)
@@ -72,6 +94,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
         keys=identity,
         heights=heights,
         schemas=built.projects,
+        inbox=InboxOnChain(built, key.address),
         clock=built.clock,
         counters=built.counters,
         logger=built.log,
@@ -89,10 +112,11 @@ async def run(home: Home, service: str, stop: Stop) -> None:
 
     async def ingest(inner: Stop) -> None:
         gateway.restore()
+        await gateway.watch.look()
         await gateway.serve(face, inner)
 
     try:
-        await run_together(stop, identity.run, heights.run, ingest)
+        await run_together(stop, identity.run, heights.run, gateway.watch.run, ingest)
     finally:
         await built.close()
 

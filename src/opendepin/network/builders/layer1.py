@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from opendepin.chain.adapters.anvil import AnvilConfig, AnvilEngine
+from opendepin.chain.adapters.copies import MAX_DUMP_BYTES
 from opendepin.chain.adapters.l1 import EmbeddedL1
 from opendepin.network.founding import found
 from opendepin.network.home import Home
@@ -23,7 +24,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     """Serve Layer 1 until the stop."""
     settings = runtime_settings.load(home.settings)
     founding = found(home, settings, SystemChance())
-    log = open_log(service, home.log(service))
+    log = open_log(service, home.log(service), settings.network.log_bytes)
     config = AnvilConfig(
         home=home.room(LAYER1),
         chain_id=founding.chain_id,
@@ -33,7 +34,7 @@ async def run(home: Home, service: str, stop: Stop) -> None:
         finality_depth=settings.network.finality_depth,
     )
     port = int(home.addresses()[service].rpartition(":")[2])
-    async with client(connections=64) as http:
+    async with client(connections=64, most_bytes=MAX_DUMP_BYTES) as http:
         engine = AnvilEngine(config, http, SystemClock(), log)
         layer1 = EmbeddedL1(engine, http, log, port=port)
         await layer1.run(stop, lambda taken: ready(f"http://127.0.0.1:{taken}"))

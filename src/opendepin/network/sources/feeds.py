@@ -8,7 +8,9 @@ import httpx
 
 from opendepin.core.errors import Rejected
 from opendepin.dims.gateway.client import groups_of_feed
+from opendepin.dims.gateway.config import MAX_FEED_BYTES
 from opendepin.explorer.errors import SourceAway
+from opendepin.runtime.http import at_most
 
 FEED_TIMEOUT_S = 10.0
 
@@ -31,6 +33,7 @@ class FeedSource:
                 f"{self._url}/v1/feed",
                 params={"after": number, "limit": limit, "wait_ms": self._wait_ms},
                 timeout=FEED_TIMEOUT_S,
+                extensions=at_most(MAX_FEED_BYTES),
             )
             answer.raise_for_status()
         except httpx.HTTPError as error:

@@ -14,7 +14,8 @@ from opendepin.network.parts import Parts
 from opendepin.verify import layer1
 
 WHAT = re.compile(
-    r"header_hash\((?P<header>\d+)\)|segment_hash\((?P<batch>\d+),(?P<segment>\d+)\)"
+    r"header_hash\((?P<header>\d+)\)|inbox_block\((?P<accepted>\d+)\)"
+    r"|segment_hash\((?P<batch>\d+),(?P<segment>\d+)\)"
     r"|history\((?P<device>0x[0-9a-f]{40})\)"
     r"|result\((?P<task>0x[0-9a-f]{64})\)\.(?P<member>outputs_hash|pay_root|producer)"
 )
@@ -60,6 +61,8 @@ class ProofSource:
             raise SourceAway(f"nothing called {what!r} is kept on L1")
         if found["header"]:
             return layer1.header_hash_slot(layout, int(found["header"]))
+        if found["accepted"]:
+            return layer1.inbox_block_slot(layout, int(found["accepted"]))
         if found["batch"]:
             return layer1.segment_hash_slot(layout, int(found["batch"]), int(found["segment"]))
         if found["device"]:

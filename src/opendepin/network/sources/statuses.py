@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from opendepin.network.parts import Parts
+from opendepin.runtime.http import MAX_STATUS_BYTES, at_most, json_of
 
 STATUS_TIMEOUT_S = 1.5
 
@@ -25,7 +26,11 @@ class ServiceSource:
 
     async def _ask(self, address: str) -> Mapping[str, Any] | None:
         try:
-            answer = await self._http.get(f"{address}/v1/status", timeout=STATUS_TIMEOUT_S)
-            return answer.json() if answer.is_success else None
+            answer = await self._http.get(
+                f"{address}/v1/status",
+                timeout=STATUS_TIMEOUT_S,
+                extensions=at_most(MAX_STATUS_BYTES, within_s=STATUS_TIMEOUT_S),
+            )
+            return json_of(answer) if answer.is_success else None
         except (httpx.HTTPError, ValueError):
             return None

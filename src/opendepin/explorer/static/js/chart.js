@@ -4,8 +4,14 @@ const place = document.getElementById("chart");
 const [times, values] = JSON.parse(place.dataset.series);
 const unit = place.dataset.unit;
 const limit = Number(place.dataset.limit) || null;
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const probe = document.body.appendChild(Object.assign(document.createElement("i"), { hidden: true }));
 let chart = null;
+
+// A canvas takes plain colours, so the style says what a name is in the scheme that is shown.
+function colour(name) {
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}
 
 function draw() {
   chart?.destroy();

@@ -33,6 +33,7 @@ const PLACES = {
   "header-hash": (b) => ["the batch's hash", b.batch, "hash", (t) => flip(t, 0)],
   sequencer: (b) => ["the sequencer's signature", b.batch, "sequencer_signature", (t) => flip(t, 12)],
   attesters: (b) => ["an attester's signature", b.batch.attestations[0], "signature", (t) => flip(t, 33)],
+  "include-by": (b) => ["the block of the batch", b.batch, "inbox_block", (n) => [n + 1, `${n} → ${n + 1}`]],
   program: (b) => ["the circuit's hash", b.task, "circuit_hash", (t) => flip(t, 2)],
   outputs: (b) => ["the first output", b.task.outputs, 0, plusOne],
   statement: (b) => ["the statement", b.task, "statement", plusOne],

@@ -6,9 +6,9 @@ import { verdictOf } from "./verdict.js";
 
 const card = document.getElementById("verifier");
 const run = document.getElementById("run-verify");
-const MARKS = { holds: "✓", fails: "✗", absent: "–", waits: "" };
+const MARKS = { holds: "✓", fails: "✗", late: "!", absent: "–", waits: "" };
 const VERDICT_MARKS = { holds: "✓", partial: "–", fails: "✗", running: "…" };
-const WORDS = { holds: "holds", fails: "does not hold", absent: "not reached", waits: "waits" };
+const WORDS = { holds: "holds", fails: "does not hold", late: "shows a broken promise", absent: "not reached", waits: "waits" };
 
 let pristine = null;
 let anchor = null;
@@ -95,7 +95,12 @@ async function show(bundle, change) {
     const block = bundle.l1 ? `down to L1 block hash ${bundle.l1.block.hash.slice(0, 18)}…, which you should compare with a node of your own` : "";
     verdict(whole.kind, `${whole.text}, recomputed here in ${seconds}`, [block, whole.small].filter(Boolean).join("; "));
   }
-  if (change) {
+  if (!change) {
+    const hint = "Open a step to see the values it compared. There you can alter a byte and watch it turn red.";
+    const row = make("div", "altered-row body");
+    row.append(make("p", "muted small", hint));
+    card.insertBefore(row, list);
+  } else {
     const box = make("div", "altered");
     const undo = make("button", "button", "Restore the true bytes");
     undo.type = "button";
