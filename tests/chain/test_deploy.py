@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opendepin.chain import artifacts
-from opendepin.chain.deploy import ORDER, Parameters, deploy, genesis_alloc
+from opendepin.chain.deploy import BOUND, ORDER, Parameters, deploy, genesis_alloc
 from opendepin.chain.errors import ArtifactsMissing, DeployFailed, WrongCode
 from opendepin.chain.genesis import Deployed, check_code, genesis_of_json
 from opendepin.contracts import sources
@@ -38,9 +38,9 @@ def parameters(supply: int) -> Parameters:
         project_fee=100,
         device_fee=10,
         burn_bps=5_000,
-        bond=1_000,
+        bond=10**15,
         exit_delay_s=60,
-        epoch_s=60,
+        epoch_s=30,
         miss_bps=500,
         max_identity_age=1_000,
         protocol_bps=1_000,
@@ -59,7 +59,7 @@ async def test_the_network_is_deployed_once_whatever_dies(node: Node) -> None:
     first.cancel()
     genesis = await deploy(node.client, key, made, asked, SystemClock(), QUIET)
     assert await deploy(node.client, key, made, asked, SystemClock(), QUIET) == genesis
-    assert await node.client.nonce(key.address) == len(ORDER) + 1
+    assert await node.client.nonce(key.address) == len(ORDER) + len(BOUND)
     await check_code(genesis, node.client)
     assert genesis_of_json(json.loads(json.dumps(genesis.to_json()))) == genesis
 

@@ -31,9 +31,19 @@ def test_a_version_is_kept_whole_and_becomes_current(settling: Settling) -> None
     assert (kept.manifest_hash, kept.circuit_hash, kept.vk_hash) == OTHER
     assert kept.terms == settling.programs.terms(1, program)
     verifier, receiver = settling.verifier.address, settling.receiver.address
-    assert tuple(kept.terms) == (verifier, receiver, 5, 1, 4, 7, 9)
+    assert tuple(kept.terms) == (verifier, receiver, 5, 1, 4, 7, 9, 1)
     assert (event.pay_offset, event.pay_count, event.operator_fee, event.unit_rate) == (1, 4, 7, 9)
-    assert (event.verifier, event.callback) == (verifier, receiver)
+    assert (event.verifier, event.callback, event.kind) == (verifier, receiver, 1)
+
+
+@pytest.mark.parametrize(("kind", "taken"), [(0, True), (15, True), (16, False), (2**64, False)])
+def test_a_kind_of_proof_is_a_place_of_the_mask(settling: Settling, kind: int, taken: bool) -> None:
+    if not taken:
+        with boa.reverts("kind"):
+            settling.register_program(OTHER, kind=kind)
+        return
+    program = settling.register_program(OTHER, kind=kind)
+    assert settling.programs.terms(1, program).kind == kind
 
 
 @given(hashes=st.lists(st.binary(min_size=32, max_size=32), min_size=3, max_size=3))

@@ -189,9 +189,7 @@ def line_vectors() -> dict[str, Any]:
         "statement": str(bound.number()),
         "evaluation": str(statement.evaluation(outputs, bound.number())),
         "pay_leaf": to_hex(merkle.pay_leaf(task, 3, 17)),
-        "draw": [
-            list(draw.candidates(task, b"\x08" * 32, attempt, [3, 1, 2])) for attempt in range(4)
-        ],
+        "draw": [list(draw.candidates(task, b"\x08" * 32, n, (5, 1, 3))) for n in range(3)],
     }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from opendepin.core import batch, draw, group, identity, merkle, statement
 from opendepin.core.errors import (
@@ -224,11 +226,28 @@ def test_key_at_judges_by_block_status_and_project() -> None:
     assert identity.accumulate(history) != identity.accumulate(history[:-1])
 
 
-def test_draws_rotate_and_seed_heights_follow_the_formula() -> None:
-    task, seed, weights = b"\1" * 32, b"\2" * 32, [1, 1, 1]
-    orders = [list(draw.candidates(task, seed, attempt, weights)) for attempt in range(3)]
-    assert all(set(order) == {0, 1, 2} for order in orders)
-    assert len({tuple(order) for order in orders}) == 3
+@given(
+    st.lists(st.integers(1, 2**70), min_size=1, max_size=64),
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, 32),
+)
+def test_every_member_comes_in_question_and_who_failed_last(
+    weights: list[int], seed: bytes, attempt: int
+) -> None:
+    task = b"\1" * 32
+    members = [draw.Member(n.to_bytes(20, "big"), w) for n, w in enumerate(weights)]
+    order = list(draw.candidates(task, seed, attempt, weights))
+    assert len(order) == draw.PROBES + len(weights) - 1
+    assert set(order) == set(range(len(weights)))
+    first = draw.drawn(task, seed, attempt, members)
+    assert first == members[order[0]].operator
+    other = draw.drawn(task, seed, attempt, members, first)
+    assert (other == first) == (len(members) == 1)
+    assert draw.drawn(task, seed, attempt, members, first, lambda found: found == first) == first
+    assert draw.drawn(task, seed, attempt, members, first, lambda _: False) is None
+
+
+def test_seed_heights_follow_the_formula() -> None:
     assert statement.seed_height(10, 2, 12) is None
     assert statement.seed_height(10, 2, 13) == 12
     assert statement.seed_height(10, 2, 12 + 8_191) == 12

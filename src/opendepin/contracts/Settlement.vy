@@ -268,15 +268,14 @@ def settle_many(
     claims: DynArray[uint256, encoded_outputs.MAX_CLAIMS] = []
     if combined:
         for i: uint256 in range(given, bound=MAX_MANY):
-            task: bytes32 = tasks[i]
-            statement: uint256 = self._statement(task, keccak256(outputs[i]))
+            statement: uint256 = self._statement(tasks[i], keccak256(outputs[i]))
             folded: uint256 = 0
             combined, folded = encoded_outputs.fold(verifier, statement, outputs[i])
             if not combined:
                 break
             claims.append(statement)
             claims.append(folded)
-            claims.append(task_records.tasks[task].field_root)
+            claims.append(task_records.tasks[tasks[i]].field_root)
     if combined:
         combined = encoded_outputs.check_many(verifier, claims, proofs)
     leaves: DynArray[bytes32, MAX_MANY] = []

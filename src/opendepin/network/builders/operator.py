@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from opendepin.chain.follower import Follower, FollowerConfig
+from opendepin.chain.outbox import Outbox
 from opendepin.core.batch import BatchHeader, Segment
 from opendepin.core.encodings import from_hex
 from opendepin.core.errors import DepinError, PeerFault, Rejected
+from opendepin.core.keys import Key
 from opendepin.core.units import wei
 from opendepin.dims.availability.client import StoreClient
 from opendepin.dims.availability.ports import Held
@@ -104,21 +106,8 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     names = ("Programs", "Escrow", "Operators", "Devices")
     book = Book(settlement, inbox, *(built.contract(name) for name in names))
     contracts = ContractsOnChain(built.chain, book)
-    operators = built.contract("Operators")
-
     outbox = built.outbox(service, key, contracts.checks())
-    compute = built.settings.compute
-    membership = Membership(
-        home,
-        service,
-        chain=built.chain,
-        operators=operators,
-        outbox=outbox,
-        address=key.address,
-        bond=wei(compute.bond),
-        capacity=compute.capacity,
-        log=built.log,
-    )
+    compute, membership = built.settings.compute, _membership(built, key, outbox)
     view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
     assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
     settling = Settlement(
@@ -169,6 +158,21 @@ async def run(home: Home, service: str, stop: Stop) -> None:
     finally:
         await programs.close()
         await built.close()
+
+
+def _membership(built: Parts, key: Key, outbox: Outbox) -> Membership:
+    compute = built.settings.compute
+    return Membership(
+        built.home,
+        built.service,
+        chain=built.chain,
+        operators=built.contract("Operators"),
+        outbox=outbox,
+        address=key.address,
+        bond=wei(compute.bond),
+        capacity=compute.capacity,
+        log=built.log,
+    )
 
 
 def _face(built: Parts, computing: Compute, settling: Settlement) -> Router:
