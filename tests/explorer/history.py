@@ -48,6 +48,7 @@ from tests.explorer.evidence import (
     simulated_proof,
     verification_key,
 )
+from tests.explorer.slots import LAYOUT, TASK_MEMBERS, slot_of, slot_of_what
 
 PROJECT = 1
 CHAIN_ID = 770_077
@@ -97,14 +98,6 @@ OWNER = key("owner").address
 DEVICE_KEYS = [key(f"device {s.name}") for s in STATIONS]
 PROGRAM = statement.program_id(MANIFEST.hash(), CIRCUIT_HASH, VK_HASH)
 SETTLED = 3
-TASK_MEMBERS = {"producer": 4, "outputs_hash": 6, "pay_root": 7}
-LAYOUT = {
-    "BatchInbox.header_hash": 3,
-    "BatchInbox.inbox_block": 4,
-    "BatchInbox.segment_hash": 5,
-    "Devices.history": 8,
-    "Settlement.tasks": 12,
-}
 """Slot of each proven map, as a Vyper layout names them."""
 
 
@@ -509,16 +502,6 @@ class World:
         return Sources(port, port, {GATEWAY.address: port}, port)
 
 
-def slot_of(contract: str, name: str, path: Sequence[bytes], offset: int = 0) -> bytes:
-    """Return the slot of a map's value in Vyper's layout: keccak(slot ‖ key) per level, plus
-    the member's offset.
-    """
-    slot = LAYOUT[f"{contract}.{name}"].to_bytes(32, "big")
-    for word in path:
-        slot = keccak256(slot + word.rjust(32, b"\0"))
-    return ((int.from_bytes(slot, "big") + offset) % (1 << 256)).to_bytes(32, "big")
-
-
 @dataclass
 class WorldPorts:
     """A world behind the explorer's ports."""
@@ -557,23 +540,12 @@ class WorldPorts:
         by_address: dict[bytes, tuple[str, list[tuple[str, bytes]]]] = {}
         for contract, what in wanted:
             rows = by_address.setdefault(CONTRACTS[contract], (contract, []))[1]
-            rows.append((what, _slot_of_what(contract, what)))
+            rows.append((what, slot_of_what(contract, what)))
         state = self.world.state()
         accounts, _ = state.tries()
         head = self.world.blocks[-1]
         header = block_header(head.parent, accounts.root_hash, head.height, head.time)
         return state.proof(header, head.height, by_address)
-
-
-def _slot_of_what(contract: str, what: str) -> bytes:
-    name, _, rest = what.replace("result(", "tasks(").partition("(")
-    inner, _, member = rest.partition(")")
-    words = [
-        bytes.fromhex(w[2:]) if w.startswith("0x") else int(w).to_bytes(32, "big")
-        for w in inner.split(",")
-    ]
-    offset = TASK_MEMBERS[member[1:]] if member else 0
-    return slot_of(contract, name, words, offset)
 
 
 def built(settled: int = len(days()), sealed: int | None = None) -> World:
