@@ -360,29 +360,12 @@ class World:
     def open_and_assign(self, record: BatchRecord) -> None:
         """Open the task of a batch and draw its operator."""
         task, number = self.task(record), record.header.number
-        about = {
-            "task": task,
-            "project": PROJECT,
-            "batch": number,
-            "segment_index": 0,
-            "program": PROGRAM,
-        }
+        about = {"task": task, "project": PROJECT, "batch": number, "program": PROGRAM}
+        about |= {"segment_index": 0}
         self.mine(("Settlement", "TaskOpened", {**about, "count": record.segments[0].count}))
-        operator = OPERATORS[number % 2].address
-        deadline = self.blocks[-1].time + 60
-        self.mine(
-            (
-                "Settlement",
-                "TaskAssigned",
-                {
-                    "task": task,
-                    "operator": operator,
-                    "attempt": 0,
-                    "deadline": deadline,
-                    "skipped": 0,
-                },
-            )
-        )
+        drawn = {"task": task, "operator": OPERATORS[number % 2].address, "attempt": 0}
+        until = {"deadline": self.blocks[-1].time + 60, "skipped": 0}
+        self.mine(("Settlement", "TaskAssigned", drawn | until))
 
     def settle(self, record: BatchRecord) -> None:
         """Prove and settle a batch's task; two of its devices are paid in the next block."""
