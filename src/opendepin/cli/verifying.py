@@ -159,7 +159,7 @@ def export(
 ) -> None:
     """Write one file that verifies offline on another machine (`depin verify --bundle`)."""
     place = home_of(home)
-    data = trails.fetch_bundle(place, identifier)
+    data = trails.with_program(place, trails.fetch_bundle(place, identifier))
     target = file or Path(f"bundle-{identifier[2:14]}.json")
     try:
         write_atomic(target, data)

@@ -165,3 +165,19 @@ async def verify(bundle: bytes, brought: Anchor, home: Home) -> Report:
         )
     finally:
         await running.close()
+
+
+def with_program(home: Home, data: bytes) -> bytes:
+    """Return a bundle's bytes with the text of its task's program, so that outputs can be
+    recomputed where the program is not; unchanged without a task, or where its text is not here.
+
+    Raises:
+        ProgramRejected: what stands here under the program's name is another text.
+    """
+    bundle: dict[str, Any] = json.loads(data)
+    task = bundle.get("task")
+    text = find_program(home, from_hex(task["circuit_hash"], 32)) if task else None
+    if task is None or text is None:
+        return data
+    task["circuit"] = text.decode()
+    return json.dumps(bundle, separators=(",", ":")).encode()

@@ -89,7 +89,8 @@ async def _sweep(server: _Server, limits: Limits) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         now = loop.time()
-        for connection in list(server.server_state.connections):
+        opened: list[object] = [*server.server_state.connections]
+        for connection in opened:
             if not isinstance(connection, LimitedProtocol):
                 continue
             if (connection.reading_since or now) < now - limits.read_timeout_s:

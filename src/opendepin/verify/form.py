@@ -253,6 +253,8 @@ class Task(msgspec.Struct, frozen=True):
     proof: Hex
     verification_key: VerificationKeyForm
     result: Result
+    circuit: str = ""
+    """The program's text, which an exported file carries; its hash is `circuit_hash`."""
 
 
 class SlotForm(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from opendepin.proofs.zk.verifier import verifier
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio(loop_scope="session")]
 
 ASSEMBLED = assemble(CLEAN_AIR.resized(4))
-READINGS = [Reading(0, 1, 1_038_700_800, 61_125), Reading(69, 9, 1_038_787_200, 4_000)]
+READINGS = [Reading(0, 1, 1_038_700_800, (61_125,)), Reading(69, 9, 1_038_787_200, (4_000,))]
 OUTPUTS = outputs(ASSEMBLED.rule, READINGS)
 STATEMENTS = ((1 << 247) + 5, 77)
 
@@ -36,8 +36,8 @@ class Site:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(prover: Prover) -> Site:
-    keys = await prover.keys(ASSEMBLED)
-    made = [await prover.prove(ASSEMBLED, statement, READINGS) for statement in STATEMENTS]
+    keys = await prover.keys(ASSEMBLED.program)
+    made = [await prover.prove(ASSEMBLED.program, statement, READINGS) for statement in STATEMENTS]
     contract = boa.loads(verifier(keys, ASSEMBLED.maxima).source)
     return Site(contract, [proof.raw for proof in made], made[0].public[2])
 
