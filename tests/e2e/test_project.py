@@ -48,7 +48,7 @@ def test_a_projects_rule_is_proven_and_settled(tmp_path: Path) -> None:
             assert "every step holds" in checked.stdout
         mine = depin("device", "new", "mine", "--project", "my-blank", "--home", str(home.root))
         assert mine.returncode == 0, mine.stderr
-        assert "in project 2, index 3" in mine.stdout
+        assert "in project my-blank, index 3" in mine.stdout
         again = within(folder, "deploy", "--home", str(home.root), "--no-send", "--json")
         assert json.loads(again.stdout)["fresh"] is False
         rule = folder / "project.py"
