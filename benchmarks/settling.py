@@ -11,6 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +50,20 @@ async def program(ground: Ground, prover: Prover, folder: Path) -> None:
     await ground.send(OWNER, "Programs", "register", 1, *terms)
 
 
-async def settle(ground: Ground, prover: Prover) -> dict[str, int]:
-    """Bring one batch to its settlement; returns the gas of each transaction."""
+@dataclass(frozen=True)
+class Proven:
+    """A task with a proof."""
+
+    task: bytes
+    outputs: list[int]
+    proof: bytes
+
+
+async def prove(ground: Ground, prover: Prover) -> tuple[Proven, dict[str, int]]:
+    """Bring one batch to its proof; also what opening and assigning cost."""
     assembled = assemble(CLEAN_AIR.resized(CAPACITY))
     batch = await ground.batch(3, capacity=CAPACITY)
-    _, (segment,), _ = ground.stores.batches[batch]
+    segment = ground.stores.batches[batch][1][0]
     readings = ground.readings[batch]
     opened = await ground.send(SUBMITTER, "Settlement", "open", batch, 0, segment)
     task_id = await ground.read("Settlement", "task_at", batch, 0, returns=bytes)
@@ -59,15 +71,26 @@ async def settle(ground: Ground, prover: Prover) -> dict[str, int]:
     assigned = await ground.send(SUBMITTER, "Settlement", "assign", task_id)
     task = await ground.read("Settlement", "task", task_id, returns=Task)
     outputs = integers.outputs(assembled.rule, readings)
-    settlement = ground.book["Settlement"].address
-    number = task.statement(task_id, ground.network_id, settlement, outputs).number()
+    number = task.statement(
+        task_id, ground.network_id, ground.book["Settlement"].address, outputs
+    ).number()
     proof = (await prover.prove(assembled.program, number, readings)).raw
-    settled = await ground.send(SUBMITTER, "Settlement", "settle", task_id, list(outputs), proof)
-    return {"open": opened.gas_used, "assign": assigned.gas_used, "settle": settled.gas_used}
+    gas = {"open": opened.gas_used, "assign": assigned.gas_used}
+    return Proven(task_id, list(outputs), proof), gas
 
 
-async def measure() -> dict[str, Any]:
-    """Settle some tasks of a program without callback."""
+async def settle(ground: Ground, prover: Prover) -> dict[str, int]:
+    """Bring one batch to its settlement; returns the gas of each transaction."""
+    proven, gas = await prove(ground, prover)
+    settled = await ground.send(
+        SUBMITTER, "Settlement", "settle", proven.task, proven.outputs, proven.proof
+    )
+    return gas | {"settle": settled.gas_used}
+
+
+@asynccontextmanager
+async def laid() -> AsyncIterator[tuple[Ground, Prover]]:
+    """Give a ground on a Layer 1 of its own, the demo's program registered, and its prover."""
     engine = Engine(locate())
     prover = Prover(engine, ROOT / ".build" / "keys", network_is_local=True)
     (ROOT / ".build").mkdir(exist_ok=True)
@@ -77,10 +100,16 @@ async def measure() -> dict[str, Any]:
         try:
             ground = await lay(node, folder)
             await program(ground, prover, folder)
-            runs = [await settle(ground, prover) for _ in range(ROUNDS)]
+            yield ground, prover
         finally:
             await node.close()
             await engine.close()
+
+
+async def measure() -> dict[str, Any]:
+    """Settle some tasks of a program without callback."""
+    async with laid() as (ground, prover):
+        runs = [await settle(ground, prover) for _ in range(ROUNDS)]
     return {
         "runs": runs,
         "first": runs[0]["settle"],

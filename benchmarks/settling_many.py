@@ -10,58 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from benchmarks.settling import CAPACITY, DRAW_BLOCKS, OUT, ROOT, program
+from benchmarks.settling import OUT, Proven, laid, prove
 from opendepin.core.encodings import abi_encode
 from opendepin.core.keys import Key
 from opendepin.core.task import Task
 from opendepin.core.units import WEI_PER_TOKEN
-from opendepin.demo.clean_air import CLEAN_AIR
-from opendepin.proofs.zk import integers
-from opendepin.proofs.zk.assembly import assemble
-from opendepin.proofs.zk.engine import Engine, locate
 from opendepin.proofs.zk.prover import Prover
-from tests.chain.conftest import FUNDED, start_node
-from tests.dims.settlement.ground import BOND, SUBMITTER, ZK, Ground, lay
+from tests.chain.conftest import FUNDED
+from tests.dims.settlement.ground import BOND, SUBMITTER, ZK, Ground
 
 TARGET = 70_000
 SIZES = (2, 8, 16)
 OPERATORS = (2, 16, 64)
 EPOCH_S = 6
-
-
-@dataclass(frozen=True)
-class Proven:
-    """A task with a proof."""
-
-    task: bytes
-    outputs: list[int]
-    proof: bytes
-
-
-async def prove(ground: Ground, prover: Prover) -> tuple[Proven, dict[str, int]]:
-    """Bring one batch to its proof; also what opening and assigning cost."""
-    assembled = assemble(CLEAN_AIR.resized(CAPACITY))
-    batch = await ground.batch(3, capacity=CAPACITY)
-    segment = ground.stores.batches[batch][1][0]
-    readings = ground.readings[batch]
-    opened = await ground.send(SUBMITTER, "Settlement", "open", batch, 0, segment)
-    task_id = await ground.read("Settlement", "task_at", batch, 0, returns=bytes)
-    await ground.node.blocks(DRAW_BLOCKS)
-    assigned = await ground.send(SUBMITTER, "Settlement", "assign", task_id)
-    task = await ground.read("Settlement", "task", task_id, returns=Task)
-    outputs = integers.outputs(assembled.rule, readings)
-    number = task.statement(
-        task_id, ground.network_id, ground.book["Settlement"].address, outputs
-    ).number()
-    proof = (await prover.prove(assembled.program, number, readings)).raw
-    gas = {"open": opened.gas_used, "assign": assigned.gas_used}
-    return Proven(task_id, list(outputs), proof), gas
 
 
 async def settle(ground: Ground, found: Sequence[Proven]) -> int:
@@ -110,23 +74,12 @@ async def crowd(ground: Ground, prover: Prover, known: int, wanted: int) -> dict
 
 async def measure() -> dict[str, Any]:
     """Measure all of it on one Layer 1."""
-    engine = Engine(locate())
-    prover = Prover(engine, ROOT / ".build" / "keys", network_is_local=True)
-    (ROOT / ".build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / ".build") as name:
-        folder = Path(name)
-        node = await start_node(folder / "l1")
-        try:
-            ground = await lay(node, folder)
-            await program(ground, prover, folder)
-            rows = await many(ground, prover)
-            crowds, known = {}, 2
-            for wanted in OPERATORS:
-                crowds[wanted] = await crowd(ground, prover, known, wanted)
-                known = wanted
-        finally:
-            await node.close()
-            await engine.close()
+    async with laid() as (ground, prover):
+        rows = await many(ground, prover)
+        crowds, known = {}, 2
+        for wanted in OPERATORS:
+            crowds[wanted] = await crowd(ground, prover, known, wanted)
+            known = wanted
     return {"gas": rows, "operators": crowds}
 
 
