@@ -187,9 +187,11 @@ class Context:
     def program(self) -> Program | None:
         """The program of the task's circuit hash, opened; None where its text is not here."""
         circuit = bytes(self.task.circuit_hash)
-        text = self._programs(circuit) or self.task.circuit.encode()
-        if not text:
-            return None
+        text = self._programs(circuit)
+        if text is None:
+            if not self.task.circuit:
+                return None
+            text = self.task.circuit.encode()
         if sha256(text) != circuit:
             raise StepFailed("the text that is here for the circuit has another hash")
         try:
