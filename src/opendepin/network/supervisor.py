@@ -75,6 +75,7 @@ class Supervisor:
             if not stop.is_set():
                 await self.prepare(self.home, addresses)
             if not stop.is_set():
+                self._write_state("founded")
                 tasks += [self._start(service, addresses, probe, inner) for service in rest]
                 await self._until_ready(rest, stop)
                 self._write_state("stopping" if stop.is_set() else "ready")
