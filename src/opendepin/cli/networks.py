@@ -68,8 +68,26 @@ def status(home: HomeOption, json_: JsonOption = False) -> None:
     ]
     columns = ["service", "state", "pid", "restarts", "address", "counts"]
     print_table(f"{found['network']} · {found['phase']}", columns, rows)
+    for line in _troubles(found["services"]):
+        out.print(f"  ! {line}", markup=False, style="yellow")
     for label in found["labels"]:
         out.print(f"  · {label}", markup=False, style="dim")
+
+
+def _troubles(services: dict[str, Any]) -> list[str]:
+    """Say what a service reports as wrong."""
+    found: list[str] = []
+    for name, row in services.items():
+        stopped: dict[str, Any] = row.get("lanes_stopped") or {}
+        asides: list[dict[str, Any]] = row.get("set_aside") or []
+        found += [
+            f"{name}: project {project} takes no messages until position {lane['position']} is in"
+            f" a batch (promised by L1 block {lane['include_by_block']})"
+            for project, lane in stopped.items()
+        ]
+        found += [f"{name}: group {each['group']} is set aside, {each['text']}" for each in asides]
+        found += [f"{name}: {row['trouble']}"] if row.get("trouble") else []
+    return found
 
 
 def _counts(row: dict[str, Any]) -> str:

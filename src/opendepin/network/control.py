@@ -24,6 +24,8 @@ START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.2
 STATUS_TIMEOUT_S = 2.0
+ASKED = ("counts", "latency_ms", "lanes_stopped", "set_aside", "trouble")
+"""What is shown of a service's own status."""
 
 
 def holder(home: Home) -> int | None:
@@ -127,7 +129,7 @@ def _ask(http: httpx.Client, address: str | None) -> dict[str, Any]:
         found: dict[str, Any] = json_of(answer) if answer.is_success else {}
     except (httpx.HTTPError, ValueError):
         return {}
-    return {key: found[key] for key in ("counts", "latency_ms") if key in found}
+    return {key: found[key] for key in ASKED if key in found}
 
 
 def state_of(home: Home) -> dict[str, Any]:

@@ -28,6 +28,9 @@ from opendepin.runtime.settings import NetworkSettings
 from opendepin.runtime.telemetry import open_log
 
 PROBE_TIMEOUT_S = 2.0
+MOST_STARTS = 4
+"""A service that ended so often before it ever served ends the start: it will not come up."""
+LOOK_S = 0.25
 
 
 @dataclass
@@ -141,13 +144,14 @@ class Supervisor:
         )
         try:
             while pending and not stop.is_set():
-                left = deadline - self.clock.monotonic()
-                if left <= 0:
-                    late = [s.name for s in wanted if not self._children[s.name].is_ready.is_set()]
-                    said = "; ".join(map(self._last_words, late))
-                    raise StartFailed(f"{', '.join(late)} did not come up: {said}")
+                late = [s.name for s in wanted if not self._children[s.name].is_ready.is_set()]
+                ending = [name for name in late if self._children[name].restarts >= MOST_STARTS]
+                if self.clock.monotonic() >= deadline or ending:
+                    names = ending or late
+                    said = "; ".join(map(self._last_words, names))
+                    raise StartFailed(f"{', '.join(names)} did not come up: {said}")
                 _, pending = await asyncio.wait(
-                    {*pending, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+                    {*pending, stopping}, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED
                 )
                 pending.discard(stopping)
         finally:
