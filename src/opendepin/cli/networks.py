@@ -63,10 +63,10 @@ def status(home: HomeOption, json_: JsonOption = False) -> None:
         print_json(found)
         return
     rows = [
-        [name, row["state"], row["pid"], row["restarts"], row.get("address"), _counts(row)]
+        [name, row["state"], row["pid"], row["restarts"], _port(row), _counts(row)]
         for name, row in found["services"].items()
     ]
-    columns = ["service", "state", "pid", "restarts", "address", "counts"]
+    columns = ["service", "state", "pid", "restarts", "port", "counts"]
     print_table(f"{found['network']} · {found['phase']}", columns, rows)
     for line in _troubles(found["services"]):
         out.print(f"  ! {line}", markup=False, style="yellow")
@@ -88,6 +88,10 @@ def _troubles(services: dict[str, Any]) -> list[str]:
         found += [f"{name}: group {each['group']} is set aside, {each['text']}" for each in asides]
         found += [f"{name}: {row['trouble']}"] if row.get("trouble") else []
     return found
+
+
+def _port(row: dict[str, Any]) -> str:
+    return str(row.get("address") or "").rpartition(":")[2]
 
 
 def _counts(row: dict[str, Any]) -> str:

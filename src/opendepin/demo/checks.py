@@ -105,17 +105,16 @@ async def _nothing_lost(home: Home, tally: Tally, found: Checks) -> None:
 async def _ordered(home: Home, fleet: Fleet, tally: Tally, found: Checks) -> None:
     """Everything acknowledged stands in a batch that Layer 1 accepted, by Layer 1's own word."""
     newest = _newest_position(tally)
-    built = await parts(home, "cli", ("BatchInbox",))
-    try:
+    async with await parts(home, "cli", ("BatchInbox",)) as built:
         inbox, gateway = built.contract("BatchInbox"), built.genesis.gateways[0]
         call = inbox.call("covered", gateway, fleet.project, returns=Covered)
-        position = (await built.chain.call(call)).position
-        text = f"Layer 1 holds batches up to position {position}, acknowledged is {newest}"
-        found.note("ordered", position >= newest > 0, text)
-    except DepinError as error:
-        found.note("ordered", False, str(error))
-    finally:
-        await built.close()
+        try:
+            position = (await built.chain.call(call)).position
+        except DepinError as error:
+            found.note("ordered", False, str(error))
+            return
+    text = f"Layer 1 holds batches up to position {position}, acknowledged is {newest}"
+    found.note("ordered", position >= newest > 0, text)
 
 
 def _newest_position(tally: Tally) -> int:
@@ -129,8 +128,7 @@ def _position(answer: dict[str, Any]) -> int | None:
 
 
 async def _money(home: Home, fleet: Fleet, clock: Clock, found: Checks) -> None:
-    built = await parts(home, "cli", ("Escrow", "Burner", "Issuance", "Settlement"))
-    try:
+    async with await parts(home, "cli", ("Escrow", "Burner", "Issuance", "Settlement")) as built:
         for _ in range(MOST_ASKS):
             try:
                 accounts = found.accounts = await read_accounts(built, fleet.project)
@@ -139,8 +137,6 @@ async def _money(home: Home, fleet: Fleet, clock: Clock, found: Checks) -> None:
             except DepinError as error:
                 found.note("money", False, str(error))
                 await clock.sleep(POLL_S)
-    finally:
-        await built.close()
 
 
 async def _trail(home: Home, settled: list[dict[str, Any]], found: Checks) -> None:

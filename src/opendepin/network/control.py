@@ -71,6 +71,8 @@ def wait_ready(home: Home, pid: int, progress: Callable[[str], None]) -> None:
                 seen.add(name)
                 progress(f"  ✓ {name}")
         if state.get("phase") == "ready":
+            for name, said in state.get("left_out", {}).items():
+                progress(f"  ! {name} does not come up, the network goes on without it: {said}")
             return
         if not alive(pid):
             break
