@@ -42,7 +42,10 @@ def up(home: HomeOption, json_: JsonOption = False) -> None:
     for name, address in state["addresses"].items():
         out.print(f"  {name:<12} {address}", markup=False)
     out.print(f"page  {state['addresses'].get('explorer')}", markup=False)
-    out.print("next  depin device new   ·   depin status   ·   depin down", markup=False)
+    if place.projects():
+        out.print("next  depin device new   ·   depin status   ·   depin down", markup=False)
+    else:
+        out.print("no project yet: `depin new my-net`, then `depin deploy` in it", markup=False)
 
 
 @command
