@@ -224,9 +224,40 @@ def test_pages_forbid_foreign_code_and_frames(client: Visitor) -> None:
     assert "frame-ancestors 'none'" in policy
 
 
+def test_the_card_alone_may_be_framed(client: Visitor) -> None:
+    answer = client.get("/projects/1/card")
+    assert "frame-ancestors *" in answer.headers["content-security-policy"]
+    assert "<script" not in answer.text
+    assert "frame-ancestors 'none'" in client.get("/projects/1").headers["content-security-policy"]
+
+
+def test_a_project_is_described(client: Visitor) -> None:
+    found = client.get("/api/v1/projects/1").json()
+    assert found["fields"][0]["name"] == "observed_s"
+    assert {row["per"] for row in found["outputs"]} == {"group", "device"}
+    assert found["proven"]["value"] == client.get("/api/v1/stats").json()["proven"]["value"] > 0
+    assert client.get("/api/v1/projects/2").status_code == 404
+    assert client.get("/api/v1/projects/x").status_code == 400
+    tasks = client.get("/api/v1/tasks?project=1").json()["items"]
+    assert tasks == client.get("/api/v1/tasks").json()["items"]
+    assert client.get("/api/v1/tasks?project=2").json()["items"] == []
+
+
 def test_pages_fetch_nothing_from_elsewhere(client: Visitor) -> None:
-    for path in ("/", "/devices", f"/devices/{DEVICE}", "/batches/1", "/tasks", "/cover", "/about"):
+    for path in (
+        "/",
+        "/devices",
+        f"/devices/{DEVICE}",
+        "/batches/1",
+        "/tasks",
+        "/cover",
+        "/about",
+        "/projects",
+        "/projects/1",
+        "/projects/1/card",
+    ):
         text = client.get(path).text.replace("http://www.w3.org/2000/svg", "")
+        text = text.replace(f"{str(client.base_url).rstrip('/')}/projects/1/card", "")  # to embed
         assert "http://" not in text, path
         assert "https://" not in text, path
 

@@ -140,3 +140,20 @@ def test_exit_codes_tell_whose_fault_it_was(body: str, code: int, words: bytes) 
         _, said = process.communicate(timeout=20)
     assert process.returncode == code
     assert words in said
+
+
+def test_an_errors_log_line_keeps_the_values_it_worked_on_out() -> None:
+    stream = io.StringIO()
+
+    def fail() -> None:
+        secret = "not for logs " * 3
+        raise ValueError(len(secret))
+
+    try:
+        fail()
+    except ValueError as error:
+        log("gateway", stream).error("failed", exc_info=error)
+    row = json.loads(stream.getvalue())
+    (told,) = row["exception"]
+    assert [frame["name"] for frame in told["frames"]][-1] == "fail"
+    assert "not for logs" not in stream.getvalue()

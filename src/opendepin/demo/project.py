@@ -54,6 +54,14 @@ NOTICE = (
     "The readings are true records of 2002 and 2003, replayed here time-compressed; "
     "the devices' keys are made on this machine."
 )
+TEXT = (
+    "A contract holds cover for the 13 German Länder that have rural background stations. The EU "
+    "limit for PM10 is a daily mean of 50 µg/m³.\n\n"
+    "Every batch of daily means is counted inside a proof: valid readings, days above the limit, "
+    "sum, lowest and highest for each Land. Once a Land's stations have borne more than its "
+    "threshold of such days, the contract pays the Land's fund for each further one. Station "
+    "owners are paid for each valid reading."
+)
 THRESHOLD = 10
 """Days over the limit (of all stations of a Land) that a region bears; one more is paid."""
 PAYOUT_TOKENS, DEPOSIT_TOKENS = 1_000, 50_000
@@ -235,6 +243,7 @@ def _file(
         value_scale=SCALE,
         limit=LIMIT,
         attribution=ATTRIBUTION,
+        text=TEXT,
         places=places,
         outputs=outputs(),
     )

@@ -15,7 +15,14 @@ from opendepin.explorer import shapes, stats, trail, views
 from opendepin.explorer.cursors import cursor_after, number, page_of
 from opendepin.explorer.errors import NotThere, RequestRejected
 from opendepin.explorer.figures import scaled
-from opendepin.explorer.lookup import find_batch, find_device, find_message, find_task
+from opendepin.explorer.lookup import (
+    find_batch,
+    find_device,
+    find_message,
+    find_project,
+    find_task,
+)
+from opendepin.explorer.profiles import profile
 from opendepin.explorer.shapes import TASK_STATES, answers
 from opendepin.explorer.site import Site
 from opendepin.explorer.store import Row
@@ -126,6 +133,15 @@ class Api(Controller):
                 }
             )
         return {"items": items, "next_cursor": None}
+
+    @get(
+        "/projects/{project:str}",
+        sync_to_thread=True,
+        responses=answers(shapes.ProjectDetail, 400, 404),
+    )
+    def project(self, site: FromSite, project: shapes.ProjectId) -> dict[str, Any]:
+        """Return one project: what its devices report, what is proven, what it came to."""
+        return profile(site, find_project(site, project))
 
     @get("/devices", sync_to_thread=True, responses=answers(shapes.DevicePage, 400))
     def devices(
@@ -253,10 +269,13 @@ class Api(Controller):
         cursor: shapes.Cursor = None,
         limit: shapes.Limit = None,
         task_state: shapes.StateWord = None,
+        project: shapes.ProjectNumber = None,
     ) -> dict[str, Any]:
         """Return tasks, newest first."""
         page = page_of("tasks", 2, cursor, limit)
-        rows = site.store.tasks(page, state=_choice("state", task_state, TASK_STATES))
+        wanted = None if project is None else number(project, "project")
+        state = _choice("state", task_state, TASK_STATES)
+        rows = site.store.tasks(page, state=state, project=wanted)
         items = [views.task_view(site, row) for row in rows]
         return _list("tasks", items, rows, page.limit, "batch", "segment")
 

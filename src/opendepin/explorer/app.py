@@ -26,6 +26,7 @@ from opendepin.core.encodings import to_hex
 from opendepin.explorer import views
 from opendepin.explorer.api import Api
 from opendepin.explorer.assets.serving import Assets
+from opendepin.explorer.config import POLICY
 from opendepin.explorer.pages import Pages
 from opendepin.explorer.problems import respond
 from opendepin.explorer.site import Site, short
@@ -35,10 +36,6 @@ FromAssets = NamedDependency[Assets]
 """The assets, given by `build_app`."""
 
 FOREVER = "public, max-age=31536000, immutable"
-POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; child-src blob:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",

@@ -48,3 +48,11 @@ class ExplorerConfig:
     port: int = 8680
     poll_s: float = 0.5
     """Pause between two rounds of the indexer."""
+
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; child-src blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+CARD_POLICY = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
+"""The one page that others may frame: it has no script and nothing to click but a link."""

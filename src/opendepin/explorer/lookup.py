@@ -10,6 +10,14 @@ from opendepin.explorer.site import Site
 from opendepin.explorer.store import Page, Row
 
 
+def find_project(site: Site, text: str) -> Row:
+    """Return a project by its number."""
+    row = site.store.project(number(text, "project number"))
+    if row is None:
+        raise NotThere("no project with this number is registered")
+    return row
+
+
 def find_device(site: Site, text: str) -> Row:
     """Return a device by its id."""
     row = site.store.device(identifier(text, 20, "device id"))

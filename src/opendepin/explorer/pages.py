@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from litestar import Controller, get
+from litestar import Controller, Request, get
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
@@ -18,10 +18,19 @@ from opendepin.explorer.api import (
     FromSite,
     output_rows,
 )
+from opendepin.explorer.config import CARD_POLICY
 from opendepin.explorer.cursors import cursor_after, page_of
 from opendepin.explorer.errors import RequestRejected
 from opendepin.explorer.happenings import recent
-from opendepin.explorer.lookup import find_batch, find_device, find_message, find_task, page_named
+from opendepin.explorer.lookup import (
+    find_batch,
+    find_device,
+    find_message,
+    find_project,
+    find_task,
+    page_named,
+)
+from opendepin.explorer.profiles import profile
 from opendepin.explorer.shapes import TASK_STATES, StateWord
 from opendepin.explorer.sheets import ProjectSheet
 from opendepin.explorer.site import Site
@@ -30,6 +39,7 @@ from opendepin.explorer.store import Page, Row
 FEED_ROWS = 12
 CHART_POINTS = 500
 SEARCH_MAX_CHARS = 80
+PROJECT_TASKS = 12
 
 
 def _page(site: Site, name: str, title: str, **context: Any) -> Template:
@@ -211,6 +221,45 @@ class Pages(Controller):
             not_proven=words.NOT_PROVEN,
             state_words=words.STATES,
         )
+
+    @get("/projects", sync_to_thread=True)
+    def projects(self, site: FromSite) -> Template:
+        """All projects with what their proofs came to."""
+        rows = [find_project(site, str(row["project"])) for row in site.store.projects()]
+        shown = [profile(site, row) for row in rows]
+        return _page(site, "projects", "Projects", projects=shown)
+
+    @get("/projects/{project:str}", sync_to_thread=True)
+    def project(
+        self, request: Request[Any, Any, Any], site: FromSite, project: FromPath[str]
+    ) -> Template:
+        """One project: schema, outputs, program versions, newest results, a card to embed."""
+        row = find_project(site, project)
+        number, shown = row["project"], profile(site, row)
+        tasks = site.store.tasks(Page(PROJECT_TASKS), project=number)
+        card = f"{request.base_url}projects/{number}/card"
+        return _page(
+            site,
+            "project",
+            shown["title"],
+            p=shown,
+            sheet=site.sheet(number),
+            programs=site.store.programs(number),
+            tasks=[views.task_view(site, each) for each in tasks],
+            embed=f'<iframe src="{card}" title="{number}" width="560" height="210"></iframe>',
+            trust=words.TRUST,
+            not_proven=words.NOT_PROVEN,
+        )
+
+    @get(
+        "/projects/{project:str}/card",
+        sync_to_thread=True,
+        response_headers={"Content-Security-Policy": CARD_POLICY},
+    )
+    def card(self, site: FromSite, project: FromPath[str]) -> Template:
+        """A project's proven figures for other sites' pages."""
+        shown = profile(site, find_project(site, project))
+        return _page(site, "card", shown["title"], p=shown)
 
     @get("/cover", sync_to_thread=True)
     def cover(self, site: FromSite) -> Template:

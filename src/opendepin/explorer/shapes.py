@@ -151,6 +151,44 @@ class ProjectsShape(TypedDict):
     next_cursor: None
 
 
+class FieldShape(TypedDict):
+    """A field of a project's messages; bounds as exact decimals."""
+
+    name: str
+    kind: str
+    minimum: str
+    maximum: str
+    unit: str
+
+
+class ProjectOutput(TypedDict):
+    """A figure that a project's program proves, and how many outputs it has."""
+
+    figure: str
+    per: Literal["segment", "group", "device"]
+    outputs: int
+    unit: str
+
+
+class ProjectDetail(TypedDict):
+    """A project: what its devices report, what is proven, what it came to."""
+
+    project: int
+    name: str
+    title: str
+    text: str
+    owner: Address
+    registered_block: int
+    devices: FigureShape
+    tasks: FigureShape
+    settled: FigureShape
+    proven: FigureShape
+    paid: FigureShape
+    unit_rate: FigureShape | None
+    fields: list[FieldShape]
+    outputs: list[ProjectOutput]
+
+
 class PlaceShape(TypedDict):
     """Where a device stands."""
 
@@ -431,6 +469,7 @@ StateWord: TypeAlias = Annotated[
 LastEventId: TypeAlias = Annotated[str | None, HeaderParameter(name="Last-Event-ID")]
 DeviceId: TypeAlias = Annotated[str, PathParameter(schema_extra={"pattern": ADDRESS_PATTERN})]
 HashId: TypeAlias = Annotated[str, PathParameter(schema_extra={"pattern": HASH_PATTERN})]
+ProjectId: TypeAlias = Annotated[str, PathParameter(schema_extra={"pattern": NUMBER_PATTERN})]
 BatchNumber: TypeAlias = Annotated[str, PathParameter(schema_extra={"pattern": NUMBER_PATTERN})]
 
 TEXTS = {

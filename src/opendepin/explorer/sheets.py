@@ -96,3 +96,5 @@ class ProjectSheet:
     """Wei a device is paid per counted unit."""
     attribution: str = ""
     """Where recorded readings come from."""
+    text: str = ""
+    """What the project says of itself, plain paragraphs."""

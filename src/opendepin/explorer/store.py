@@ -184,8 +184,20 @@ class Reader(Protocol):
         """Return a segment's groups in order."""
         ...
 
-    def tasks(self, page: Page, *, state: str | None = None) -> list[Row]:
+    def tasks(
+        self, page: Page, *, state: str | None = None, project: int | None = None
+    ) -> list[Row]:
         """Return tasks by (batch, segment), newest first."""
+        ...
+
+    def project(self, project: int) -> Row | None:
+        """Return a project with its number of devices and what its tasks came to: devices, tasks,
+        settled, proven (readings), paid_wei.
+        """
+        ...
+
+    def programs(self, project: int) -> list[Row]:
+        """Return a project's program versions, newest first."""
         ...
 
     def task(self, task: bytes) -> Row | None:

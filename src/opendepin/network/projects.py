@@ -70,6 +70,8 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
     value_scale: int = 0
     limit: int | None = None
     attribution: str = ""
+    text: str = ""
+    """What the project says of itself, plain paragraphs."""
     places: dict[str, PlaceForm] = {}
     outputs: list[OutputForm] = []
 
@@ -97,6 +99,7 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
             verification_key=verification_key_json(vk, development=self.development),
             unit_rate=int(self.unit_rate_wei),
             attribution=self.attribution,
+            text=self.text,
         )
 
 

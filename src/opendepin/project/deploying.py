@@ -243,6 +243,7 @@ def project_file(
         value_scale=shown.scale,
         limit=config.page.limit,
         attribution=config.data.attribution,
+        text=config.page.text,
         places=places,
         outputs=outputs(built),
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.disk import older
@@ -24,6 +25,11 @@ MAX_SAMPLES = 1024
 """Newest latencies kept per name; quantiles are over these."""
 MAX_NAMES = 256
 """Most different counts or latencies of one service; more is a mistake of ours and is not kept."""
+
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    ExceptionDictTransformer(show_locals=False, max_frames=50)
+)
+"""Where an error came from, without the values it worked on: keys and messages stay out of logs."""
 
 
 def log(service: str, stream: TextIO | None = None) -> Any:
@@ -37,7 +43,7 @@ def log(service: str, stream: TextIO | None = None) -> Any:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            structlog.processors.dict_tracebacks,
+            _TRACEBACKS,
             _plain,
             structlog.processors.JSONRenderer(),
         ],

@@ -79,6 +79,7 @@ def paths(served: Served) -> list[str]:
     message = get(served, f"/devices/{device['device']}/readings")["items"][-1]["message_id"]
     found = ["/", "/devices", f"/devices/{device['device']}", f"/devices/{silent['device']}"]
     found += [f"/messages/{message}", "/batches", "/batches/1", "/tasks", f"/tasks/{task}"]
+    found += ["/projects", "/projects/1", "/projects/1/card"]
     return [*found, "/cover", "/about", "/status", "/search?q=nothing", "/batches/999"]
 
 

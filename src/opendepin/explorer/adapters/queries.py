@@ -61,6 +61,18 @@ SELECT (SELECT count(*) FROM messages) AS admitted,
   (SELECT max(observed_s) FROM messages) AS observed_s,
   (SELECT count(*) FROM projects) AS projects
 """
+PROJECT = """
+SELECT p.*,
+  (SELECT count(*) FROM devices d WHERE d.project = p.project) AS devices,
+  (SELECT count(*) FROM tasks t WHERE t.project = p.project) AS tasks,
+  (SELECT count(*) FROM settlements s JOIN tasks t ON t.task = s.task
+    WHERE t.project = p.project) AS settled,
+  (SELECT coalesce(sum(t.count), 0) FROM settlements s JOIN tasks t ON t.task = s.task
+    WHERE t.project = p.project) AS proven,
+  (SELECT wei_sum(o.amount) FROM payouts o JOIN tasks t ON t.task = o.task
+    WHERE t.project = p.project) AS paid_wei
+FROM projects p WHERE p.project = ?
+"""
 
 
 class Queries(ABC):
@@ -197,14 +209,26 @@ class Queries(ABC):
             *(batch, segment),
         )
 
-    def tasks(self, page: Page, *, state: str | None = None) -> list[Row]:
+    def tasks(
+        self, page: Page, *, state: str | None = None, project: int | None = None
+    ) -> list[Row]:
         """Return tasks by (batch, segment), newest first."""
         before = page.after or (1 << 62, 0)
         where = TASK_FILTERS[state] if state else "1"
         return self.all(
             f"SELECT * FROM task_states WHERE (batch, segment) < (?, ?) AND {where}"  # noqa: S608
-            " ORDER BY batch DESC, segment DESC LIMIT ?",
-            *(*before, page.limit),
+            " AND (? IS NULL OR project = ?) ORDER BY batch DESC, segment DESC LIMIT ?",
+            *(*before, project, project, page.limit),
+        )
+
+    def project(self, project: int) -> Row | None:
+        """Return a project with its number of devices and what its tasks came to."""
+        return self.one(PROJECT, project)
+
+    def programs(self, project: int) -> list[Row]:
+        """Return a project's program versions, newest first."""
+        return self.all(
+            "SELECT * FROM programs WHERE project = ? ORDER BY height DESC, log_index DESC", project
         )
 
     def task(self, task: bytes) -> Row | None:
