@@ -246,7 +246,7 @@ class Pages(Controller):
             sheet=site.sheet(number),
             programs=site.store.programs(number),
             tasks=[views.task_view(site, each) for each in tasks],
-            embed=f'<iframe src="{card}" title="{number}" width="560" height="210"></iframe>',
+            embed=f'<iframe src="{card}" title="project {number}" width="560" height="210"></iframe>',
             trust=words.TRUST,
             not_proven=words.NOT_PROVEN,
         )
