@@ -67,6 +67,13 @@ def test_the_page_recomputes_every_step(trail: Trail) -> None:
     assert outcomes(trail.report) == dict.fromkeys(NAMES, "holds")
 
 
+def test_the_page_says_that_it_opens_no_circuit(trail: Trail, client: TestClient[Litestar]) -> None:
+    step = next(each for each in trail.report if each["name"] == "program")
+    assert "its frame is not checked" in step["from"]
+    page = client.get("/about").text
+    assert "neither opens it nor computes the outputs anew" in page
+
+
 @pytest.mark.parametrize("step", NAMES)
 def test_one_altered_byte_turns_its_step_red_and_says_why(trail: Trail, step: str) -> None:
     change = trail.altered[step]
