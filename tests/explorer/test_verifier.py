@@ -224,7 +224,8 @@ async def taken_at(
     [
         ("Devices", {"key-history", "l1-storage"}),
         ("BatchInbox", {"include-by", "l1-storage"}),
-        ("Settlement", {"l1-storage"}),
+        ("Settlement", {"drawn", "l1-storage"}),
+        ("Operators", {"drawn"}),
     ],
 )
 async def test_other_code_at_a_contract_s_address_is_refused(
@@ -246,7 +247,8 @@ async def test_what_is_told_of_an_account_is_what_is_proven(
     for proof in bundle["l1"]["proofs"]:
         if proof["contract"] == "Settlement":
             proof[field] = value
-    assert await refused(trail, bundle) == ({"l1-storage"}, {"l1-storage"})
+    steps = {"drawn", "l1-storage"}
+    assert await refused(trail, bundle) == (steps, steps)
 
 
 ADDRESS = "0x" + "11" * 20
@@ -368,6 +370,7 @@ async def by_package(
                 "segment_hash": slots["BatchInbox.segment_hash"],
             },
             "Settlement": {"task_records": {"tasks": slots["Settlement.tasks"]}},
+            "Operators": {"snapshots": slots["Operators.snapshots"]},
         },
         sequencer=sheet.sequencer,
         attesters=frozenset(sheet.attesters),
