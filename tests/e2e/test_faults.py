@@ -24,7 +24,7 @@ from opendepin.core.errors import DepinError
 from opendepin.demo.accounts import read_accounts
 from opendepin.demo.replay import Replay
 from opendepin.explorer.adapters.sqlite import DIGEST_TABLES
-from opendepin.network import control
+from opendepin.network import control, fleet
 from opendepin.network.builders.explorer import CONTRACTS, rebuilt_digest
 from opendepin.network.parts import parts
 from opendepin.network.trails import Api
@@ -238,3 +238,27 @@ def test_no_process_outlives_a_killed_supervisor(survived: Any) -> None:
     until(lambda: not any(alive(pid) for pid in children), 20, "orphans to end")
     assert json.loads(network.home.state_file.read_text())["phase"] == "ready"
     assert control.holder(network.home) is None
+
+
+def test_a_rotten_store_is_left_out_and_the_others_serve(survived: Any) -> None:
+    network, _, _ = survived
+    log = max((network.home.root / "store-2" / "log").glob("*.log"), key=lambda f: f.stat().st_size)
+    data = bytearray(log.read_bytes())
+    data[len(data) // 3] ^= 1
+    log.write_bytes(data)
+    said: list[str] = []
+    control.up(network.home, said.append)
+    (left_out,) = [line for line in said if line.startswith("  !")]
+    assert "store-2" in left_out
+    assert "rot: record" in left_out
+    api, name = Api(network.home), "late"
+    asyncio.run(fleet.new(network.home, name, network.fleet.project))
+
+    def sent() -> bool:
+        with contextlib.suppress(DepinError):  # until the gateway knows the device
+            return bool(asyncio.run(fleet.send(network.home, name, {None: 12_345}, None)))
+        return False
+
+    before = proven(api)
+    until(sent, 60, "the gateway to take a reading")
+    until(lambda: proven(api) > before, 120, "it to be settled with three stores")

@@ -1,5 +1,1 @@
 """The `depin` command."""
-
-from opendepin.cli.app import main
-
-__all__ = ["main"]

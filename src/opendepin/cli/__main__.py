@@ -1,5 +1,5 @@
 """Run the `depin` command as `python -m opendepin.cli`."""
 
-from opendepin.cli.app import main
+from opendepin.cli.entry import main
 
 main()

@@ -42,7 +42,10 @@ def up(home: HomeOption, json_: JsonOption = False) -> None:
     for name, address in state["addresses"].items():
         out.print(f"  {name:<12} {address}", markup=False)
     out.print(f"page  {state['addresses'].get('explorer')}", markup=False)
-    out.print("next  depin device new   ·   depin status   ·   depin down", markup=False)
+    if place.projects():
+        out.print("next  depin device new   ·   depin status   ·   depin down", markup=False)
+    else:
+        out.print("no project yet: `depin new my-net`, then `depin deploy` in it", markup=False)
 
 
 @command
@@ -63,13 +66,35 @@ def status(home: HomeOption, json_: JsonOption = False) -> None:
         print_json(found)
         return
     rows = [
-        [name, row["state"], row["pid"], row["restarts"], row.get("address"), _counts(row)]
+        [name, row["state"], row["pid"], row["restarts"], _port(row), _counts(row)]
         for name, row in found["services"].items()
     ]
-    columns = ["service", "state", "pid", "restarts", "address", "counts"]
+    columns = ["service", "state", "pid", "restarts", "port", "counts"]
     print_table(f"{found['network']} · {found['phase']}", columns, rows)
+    for line in _troubles(found["services"]):
+        out.print(f"  ! {line}", markup=False, style="yellow")
     for label in found["labels"]:
         out.print(f"  · {label}", markup=False, style="dim")
+
+
+def _troubles(services: dict[str, Any]) -> list[str]:
+    """Say what a service reports as wrong."""
+    found: list[str] = []
+    for name, row in services.items():
+        stopped: dict[str, Any] = row.get("lanes_stopped") or {}
+        asides: list[dict[str, Any]] = row.get("set_aside") or []
+        found += [
+            f"{name}: project {project} takes no messages until position {lane['position']} is in"
+            f" a batch (promised by L1 block {lane['include_by_block']})"
+            for project, lane in stopped.items()
+        ]
+        found += [f"{name}: group {each['group']} is set aside, {each['text']}" for each in asides]
+        found += [f"{name}: {row['trouble']}"] if row.get("trouble") else []
+    return found
+
+
+def _port(row: dict[str, Any]) -> str:
+    return str(row.get("address") or "").rpartition(":")[2]
 
 
 def _counts(row: dict[str, Any]) -> str:

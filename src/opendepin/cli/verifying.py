@@ -20,6 +20,7 @@ from opendepin.cli.output import (
 from opendepin.core.encodings import from_hex
 from opendepin.network import trails
 from opendepin.network.errors import HomeRefused
+from opendepin.network.fleet import id_of_name
 from opendepin.runtime.disk import write_atomic
 from opendepin.verify import Outcome, Report, Step
 
@@ -36,7 +37,10 @@ NOT_SHOWN_BY_THE_PROOF = (
 )
 
 Identifier = Annotated[
-    str | None, typer.Argument(help="A message id, a task id, or a device id (its last message).")
+    str | None,
+    typer.Argument(
+        help="A message id, a task id, or a device (id or local name): its last message."
+    ),
 ]
 
 
@@ -68,7 +72,11 @@ def verify(
             f"no genesis file to hold it against ({place.genesis_file}): give --genesis FILE",
             code="usage",
         )
-    data = _read(bundle) if bundle is not None else trails.fetch_bundle(place, identifier or "")
+    data = (
+        _read(bundle)
+        if bundle is not None
+        else trails.fetch_bundle(place, id_of_name(place, identifier or ""))
+    )
     trusted = from_hex(block_hash, 32) if block_hash is not None else _ask(place, data, genesis)
     report = asyncio.run(_check(place, data, genesis, trusted))
     if json_:
@@ -152,13 +160,16 @@ def _details(step: Step) -> list[str]:
 @command
 def export(
     home: HomeOption,
-    identifier: Annotated[str, typer.Argument(help="A message id, a task id, or a device id.")],
+    identifier: Annotated[
+        str, typer.Argument(help="A message id, a task id, or a device (id or local name).")
+    ],
     file: Annotated[
         Path | None, typer.Option("--file", "-o", help="Where to; bundle-<id>.json without it.")
     ] = None,
 ) -> None:
     """Write one file that verifies offline on another machine (`depin verify --bundle`)."""
     place = home_of(home)
+    identifier = id_of_name(place, identifier)
     data = trails.with_program(place, trails.fetch_bundle(place, identifier))
     target = file or Path(f"bundle-{identifier[2:14]}.json")
     try:

@@ -24,6 +24,7 @@ ALG_ES256K = -47
 
 HEADER_ALG, HEADER_KID = 1, 4
 PAYLOAD_SEQ, PAYLOAD_TIME_MS, PAYLOAD_DATA = 1, 2, 3
+SIGNATURE_BYTES = 64
 COSE_SIGN1_TAG = b"\xd2"
 """CBOR tag 18, the first byte of every message."""
 
@@ -95,6 +96,11 @@ def parse(raw: bytes) -> Signed:
             or type(signature) is not bytes
         ):
             raise MessageRejected("protected, payload and signature are byte strings", code="cose")
+        if len(signature) != SIGNATURE_BYTES:
+            raise MessageRejected(
+                f"a signature is 64 bytes r ‖ s, this has {len(signature)}",
+                code="signature-length",
+            )
         if unprotected != {} or type(unprotected) is not dict:
             raise MessageRejected("the unprotected header is the empty map", code="header")
         device = _device(cbor_decode(protected))

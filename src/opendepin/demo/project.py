@@ -141,18 +141,21 @@ async def _register(
         office.register_project(TITLE, metadata_hash(DESCRIPTION)), _verifier(home, office, kind)
     )
     progress(f"project  {project} registered, verifier deployed")
-    cover, _ = await asyncio.gather(
-        _cover(home, office, project), _devices(home, office, project, progress)
-    )
     chosen = manifest(capacity)
-    circuit, vk_hash = kind.program, kind.keys.vk.hash
-    await asyncio.gather(
-        office.register_program(project, chosen, circuit, vk_hash, verifying, cover),
+
+    async def program() -> bytes:
+        cover = await _cover(home, office, project)
+        keys = kind.program, kind.keys.vk.hash
+        await office.register_program(project, chosen, *keys, verifying, cover)
+        return cover
+
+    cover, *_ = await asyncio.gather(
+        program(),
         office.deposit(project, wei(DEPOSIT_TOKENS)),
+        _devices(home, office, project, progress),
     )
-    file = _file(office, kind, chosen, project, verifying, cover)
-    write_project(home, file)
     progress(f"escrow   {DEPOSIT_TOKENS:,} tokens; cover of {len(LANDS)} Länder funded")
+    write_project(home, _file(office, kind, chosen, project, verifying, cover))
     return Fleet(project, tuple(station_key(home, i) for i in range(len(STATIONS))))
 
 

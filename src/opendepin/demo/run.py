@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from opendepin.demo import checks
 from opendepin.demo.claiming import Claiming
-from opendepin.demo.project import FULL_CAPACITY, NOTICE, prepare_machine, set_up
+from opendepin.demo.project import FULL_CAPACITY, NOTICE, Fleet, prepare_machine, set_up
 from opendepin.demo.replay import Replay, Tally
 from opendepin.demo.report import Report, Times, build_report
 from opendepin.network.control import POLL_S, holder, state_of
@@ -67,7 +67,8 @@ def prepare_home(home: Home) -> settings.NetworkSettings:
 
 
 async def start(home: Home, progress: Progress, clock: Clock) -> Child | None:
-    """Start the network as a child of this process; None when one runs in this home already.
+    """Start the network as a child of this process, up to Layer 1 with the network's contracts;
+    None when one runs in this home already.
 
     Raises:
         StartFailed: it did not come up; the text names the log.
@@ -80,25 +81,37 @@ async def start(home: Home, progress: Progress, clock: Clock) -> Child | None:
     command = [sys.executable, "-m", "opendepin.network.supervise", "--home", str(home.root)]
     child = await spawn("supervisor", command, log_file=log)
     try:
-        await _come_up(home, child, progress, clock)
+        await come_up(home, child, ("founded", "ready"), progress, clock)
     except BaseException:
         await child.stop(STOP_TIMEOUT_S)
         raise
     return child
 
 
-async def _come_up(home: Home, child: Child, progress: Progress, clock: Clock) -> None:
-    seen: set[str] = set()
+async def come_up(
+    home: Home, child: Child | None, phases: Sequence[str], progress: Progress, clock: Clock
+) -> None:
+    """Wait until the network is in one of these phases; tell which services came meanwhile.
+
+    Raises:
+        StartFailed: it ended, or took too long; the text names the log.
+    """
+    seen = _serving(home) if state_of(home).get("phase") == "founded" else set[str]()
     until = clock.monotonic() + READY_TIMEOUT_S
-    while (state := state_of(home)).get("phase") != "ready":
-        for name, row in state.get("services", {}).items():
-            if row["state"] == "ready" and name not in seen:
-                seen.add(name)
-                progress(f"✓ {name}")
-        if child.returncode is not None or clock.monotonic() > until:
+    while state_of(home).get("phase") not in phases:
+        for name in sorted(_serving(home) - seen):
+            seen.add(name)
+            progress(f"✓ {name}")
+        ended = child is not None and child.returncode is not None
+        if ended or clock.monotonic() > until:
             log = home.root / "logs" / "supervisor.out"
             raise StartFailed(f"the network did not come up; see {log}")
         await clock.sleep(POLL_S)
+
+
+def _serving(home: Home) -> set[str]:
+    services = state_of(home).get("services", {})
+    return {name for name, row in services.items() if row["state"] == "ready"}
 
 
 async def unless(stop: Stop, work: Coroutine[Any, Any, T]) -> T:
@@ -134,8 +147,8 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
     child = await unless(stop, start(plan.home, progress, clock))
     try:
         progress(f"home     {plan.home.root}  (depin status --home …, from another terminal)")
+        fleet = await unless(stop, _ready(plan, child, progress, clock))
         progress(f"page     {plan.home.addresses()['explorer']}")
-        fleet = await unless(stop, set_up(plan.home, progress, plan.capacity))
         replay = Replay(plan.home, fleet, clock)
         progress(f"ready    {clock.monotonic() - warm:.0f} s after the start; stations report")
         ready_s = clock.now_ms() / 1_000 - began
@@ -151,6 +164,19 @@ async def run(plan: Plan, progress: Progress, watch: Watch, stop: Stop) -> Repor
     finally:
         if child is not None:
             await child.stop(STOP_TIMEOUT_S)
+
+
+async def _ready(plan: Plan, child: Child | None, progress: Progress, clock: Clock) -> Fleet:
+    """Register what the demo needs while the services start; return when both are done."""
+    coming = asyncio.ensure_future(come_up(plan.home, child, ("ready",), progress, clock))
+    setting_up = asyncio.ensure_future(set_up(plan.home, progress, plan.capacity))
+    try:
+        await asyncio.gather(coming, setting_up)
+    finally:
+        for task in (coming, setting_up):
+            task.cancel()
+        await asyncio.gather(coming, setting_up, return_exceptions=True)
+    return setting_up.result()
 
 
 async def _replay(plan: Plan, replay: Replay, claiming: Claiming, watch: Watch, stop: Stop) -> None:

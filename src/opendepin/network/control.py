@@ -24,6 +24,8 @@ START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.2
 STATUS_TIMEOUT_S = 2.0
+ASKED = ("counts", "latency_ms", "lanes_stopped", "set_aside", "trouble")
+"""What is shown of a service's own status."""
 
 
 def holder(home: Home) -> int | None:
@@ -69,6 +71,8 @@ def wait_ready(home: Home, pid: int, progress: Callable[[str], None]) -> None:
                 seen.add(name)
                 progress(f"  ✓ {name}")
         if state.get("phase") == "ready":
+            for name, said in state.get("left_out", {}).items():
+                progress(f"  ! {name} does not come up, the network goes on without it: {said}")
             return
         if not alive(pid):
             break
@@ -127,7 +131,7 @@ def _ask(http: httpx.Client, address: str | None) -> dict[str, Any]:
         found: dict[str, Any] = json_of(answer) if answer.is_success else {}
     except (httpx.HTTPError, ValueError):
         return {}
-    return {key: found[key] for key in ("counts", "latency_ms") if key in found}
+    return {key: found[key] for key in ASKED if key in found}
 
 
 def state_of(home: Home) -> dict[str, Any]:

@@ -83,6 +83,12 @@ def device_id(home: Home, device: str) -> str:
         return str(_entry(home, device)[1]["device"])
 
 
+def id_of_name(home: Home, text: str) -> str:
+    """Return the id of the device with this local name, or the text itself where none has it."""
+    row = _read_book(home).get(text)
+    return text if row is None else str(row["device"])
+
+
 def project_of(home: Home, named: str) -> int:
     """Return a project's id, given the id or the name in its manifest.
 

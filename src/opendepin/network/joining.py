@@ -116,11 +116,8 @@ async def _fund(
     home: Home, network: Home, address: bytes, needed: int, say: Callable[[str], None]
 ) -> None:
     """Give the account what it lacks out of the local network's faucet, unless it is bonded."""
-    built = await parts(home, "cli", ("Operators",))
-    try:
+    async with await parts(home, "cli", ("Operators",)) as built:
         balance, record = await built.chain.balance(address), await _record(built, address)
-    finally:
-        await built.close()
     if record.member or balance >= needed:
         return
     say(f"the faucet gives {tokens(needed - balance)} tokens to 0x{address.hex()}")
@@ -183,12 +180,9 @@ async def status(home: Home) -> dict[str, Any]:
         NotRunning: no operator joined from here, or Layer 1 does not answer.
     """
     network = network_of(home)
-    built = await parts(home, "cli", ("Operators",))
     address = home.key(SERVICE).address
-    try:
+    async with await parts(home, "cli", ("Operators",)) as built:
         record, balance = await _record(built, address), await built.chain.balance(address)
-    finally:
-        await built.close()
     return {
         **record_json(record, address),
         "balance_wei": str(balance),

@@ -234,17 +234,16 @@ async def registrar(home: Home, account: str) -> AsyncGenerator[Registrar]:
         NotRunning: no network runs here.
         HomeLocked: another command uses the account now.
     """
-    built = await parts(home, "cli", CONTRACTS)
     stop = Stop()
-    with Lock(home.run / f"{account}.lock"):
-        outbox = built.outbox(account, home.key(account))
-        running = asyncio.ensure_future(outbox.run(stop))
-        try:
-            yield Registrar(built, outbox)
-        finally:
-            stop.set()
-            await asyncio.gather(running, return_exceptions=True)
-            await built.close()
+    async with await parts(home, "cli", CONTRACTS) as built:
+        with Lock(home.run / f"{account}.lock"):
+            outbox = built.outbox(account, home.key(account))
+            running = asyncio.ensure_future(outbox.run(stop))
+            try:
+                yield Registrar(built, outbox)
+            finally:
+                stop.set()
+                await asyncio.gather(running, return_exceptions=True)
     if not running.cancelled() and (error := running.exception()) is not None:
         raise StartFailed(f"the outbox of {account} ended: {error}") from error
 

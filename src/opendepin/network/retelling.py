@@ -54,14 +54,11 @@ async def retell(home: Home, task: str) -> dict[str, Any]:
     if found["callback_ok"]:
         raise HomeRefused("the project's contract was told this result", code="callback-done")
     outputs = [int(output["raw"]) for output in found["outputs"]]
-    built = await parts(home, "cli", (SETTLEMENT,))
-    try:
+    async with await parts(home, "cli", (SETTLEMENT,)) as built:
         contract = built.contract(SETTLEMENT)
         data = contract.data("retry_callback", identifier, outputs)
         name = f"callback/{identifier.hex()}/{built.clock.now_ms()}"
         async with registrar(home, FAUCET) as office:
             await office.send(name, contract.address, data)
         result = await built.chain.call(contract.call("result", identifier, returns=TaskResult))
-    finally:
-        await built.close()
     return {"task": task, "callback_ok": result.callback_ok}

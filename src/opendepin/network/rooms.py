@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opendepin.network.errors import UnknownRoom
@@ -39,6 +40,20 @@ def services(settings: NetworkSettings) -> list[Service]:
         *operators,
         Service(EXPLORER, ports.explorer),
     ]
+
+
+def can_do_without(settings: NetworkSettings, missing: Iterable[str]) -> bool:
+    """Say whether a network works without these services: with as many stores as the inbox asks
+    for attestations, and one operator.
+    """
+    missing = list(missing)
+    stores = [name for name in missing if name.startswith("store-")]
+    operators = [name for name in missing if name.startswith("operator-")]
+    return (
+        len(stores) + len(operators) == len(missing)
+        and settings.availability.stores - len(stores) >= settings.availability.threshold
+        and settings.compute.operators - len(operators) >= min(1, settings.compute.operators)
+    )
 
 
 def index_of(name: str, prefix: str) -> int:

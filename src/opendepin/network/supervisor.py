@@ -17,7 +17,7 @@ import httpx
 
 from opendepin.network.errors import StartFailed
 from opendepin.network.home import Home, write_json
-from opendepin.network.rooms import Service, services
+from opendepin.network.rooms import Service, can_do_without, services
 from opendepin.runtime.clock import Clock, SystemClock
 from opendepin.runtime.disk import Lock
 from opendepin.runtime.http import MAX_STATUS_BYTES, at_most, client
@@ -28,6 +28,9 @@ from opendepin.runtime.settings import NetworkSettings
 from opendepin.runtime.telemetry import open_log
 
 PROBE_TIMEOUT_S = 2.0
+MOST_STARTS = 4
+"""A service that ended so often before it ever served will not come up."""
+LOOK_S = 0.1
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Supervisor:
         self._log = open_log("supervisor", self.home.log("supervisor"), most)
         self._children: dict[str, Supervised] = {}
         self._since: dict[str, int] = {}
+        self._left_out: dict[str, str] = {}
+        """Services that the network started without → the last thing they said."""
 
     async def run(self, stop: Stop) -> None:
         """Hold the lock, start Layer 1, prepare, start the rest, watch until the stop."""
@@ -75,6 +80,7 @@ class Supervisor:
             if not stop.is_set():
                 await self.prepare(self.home, addresses)
             if not stop.is_set():
+                self._write_state("founded")
                 tasks += [self._start(service, addresses, probe, inner) for service in rest]
                 await self._until_ready(rest, stop)
                 self._write_state("stopping" if stop.is_set() else "ready")
@@ -132,26 +138,25 @@ class Supervisor:
         return asyncio.get_running_loop().create_task(child.run(stop))
 
     async def _until_ready(self, wanted: list[Service], stop: Stop) -> None:
-        waiting = [asyncio.ensure_future(self._children[s.name].is_ready.wait()) for s in wanted]
-        stopping = asyncio.ensure_future(stop.wait())
-        pending: set[asyncio.Future[Any]] = set(waiting)
-        deadline = self.clock.monotonic() + max(
-            self._children[s.name].ready_timeout_s for s in wanted
-        )
-        try:
-            while pending and not stop.is_set():
-                left = deadline - self.clock.monotonic()
-                if left <= 0:
-                    late = [s.name for s in wanted if not self._children[s.name].is_ready.is_set()]
-                    said = "; ".join(map(self._last_words, late))
-                    raise StartFailed(f"{', '.join(late)} did not come up: {said}")
-                _, pending = await asyncio.wait(
-                    {*pending, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
-                )
-                pending.discard(stopping)
-        finally:
-            for task in (*waiting, stopping):
-                task.cancel()
+        """Wait until these serve, or all but those that the network can do without.
+
+        Raises:
+            StartFailed: one that is needed keeps ending, or is not ready in time.
+        """
+        children = {service.name: self._children[service.name] for service in wanted}
+        deadline = self.clock.monotonic() + max(c.ready_timeout_s for c in children.values())
+        while not stop.is_set():
+            late = [name for name, child in children.items() if not child.is_ready.is_set()]
+            ending = [name for name in late if children[name].restarts >= MOST_STARTS]
+            spared = can_do_without(self.settings, ending)
+            if late == ending and spared:
+                self._left_out = {name: self._last_words(name) for name in ending}
+                return
+            if self.clock.monotonic() >= deadline or not spared:
+                names = ending or late
+                said = "; ".join(map(self._last_words, names))
+                raise StartFailed(f"{', '.join(names)} did not come up: {said}")
+            await stop.sleep(LOOK_S)
 
     def _last_words(self, service: str) -> str:
         """Return the last line that a service left, and where the others stand."""
@@ -171,5 +176,10 @@ class Supervisor:
             }
             for name, child in self._children.items()
         }
-        state = {"phase": self._phase, "services": rows, "time_ms": self.clock.now_ms()}
+        state = {
+            "phase": self._phase,
+            "services": rows,
+            "left_out": self._left_out,
+            "time_ms": self.clock.now_ms(),
+        }
         write_json(self.home.state_file, state)

@@ -158,6 +158,9 @@ def header_of(scope: Scope, name: bytes) -> bytes:
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Read a request's body whole; see `Request.body`."""
+    coding = header_of(scope, b"content-encoding").strip().lower()
+    if coding not in (b"", b"identity"):
+        raise Problem(415, "content-encoding", "send the body as it is, not packed")
     declared = header_of(scope, b"content-length")
     if declared and int(declared) > limit:
         raise Problem(

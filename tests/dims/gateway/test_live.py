@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -159,6 +160,16 @@ FORGED: dict[str, tuple[bytes, int, str]] = {
         400,
         "cose",
     ),
+    "signature of 63 bytes": (
+        b"\xd2" + cbor_encode([*parts_of(GOOD)[:3], bytes(63)]),
+        403,
+        "signature-length",
+    ),
+    "signature of 65 bytes": (
+        b"\xd2" + cbor_encode([*parts_of(GOOD)[:3], bytes(65)]),
+        403,
+        "signature-length",
+    ),
     "three parts": (b"\xd2" + cbor_encode(parts_of(GOOD)[:3]), 400, "cose"),
     "no tag": (GOOD[1:], 400, "cose"),
     "JSON": (b'{"seq":1}', 400, "cose"),
@@ -258,6 +269,9 @@ async def test_requests_of_the_wrong_kind(port: int) -> None:
         assert await ask("GET", "/v1/messages/0x12") == (400, "hex")
         assert await ask("GET", "/v1/feed?limit=9999") == (400, "query")
         assert await ask("GET", "/v2") == (404, "not-found")
+        head = {"content-type": COSE, "content-encoding": "gzip"}
+        packed = await http.post(messages, content=gzip.compress(GOOD), headers=head)
+        assert (packed.status_code, packed.json()["code"]) == (415, "content-encoding")
         health = await http.get("/healthz")
         assert health.json() == {"ok": True}
         document = (await http.get("/v1/openapi.json")).json()

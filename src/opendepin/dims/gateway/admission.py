@@ -7,6 +7,7 @@ was admitted before, or a refusal. Nothing here waits; a ticket counts once its 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from opendepin.core import keys
@@ -34,6 +35,8 @@ class _Moment(NamedTuple):
     """Identity block."""
     closed: Refusal | None
     """Why no message is taken now."""
+    last_seq: dict[bytes, int]
+    """Device → highest durable `seq`."""
 
 
 class Admission:
@@ -53,37 +56,57 @@ class Admission:
         scanned = lane.scanner.scan(raw)
         if scanned is None or len(scanned.raw) != len(raw):
             return self._form_refused(lane, raw)
-        return self._judge(lane, scanned, self._moment(lane))
+        return self._take(lane, (scanned,))[0]
 
     def take_frame(self, lane: Lane, body: bytes) -> list[Outcome]:
         """Judge a frame's messages; see `admit_frame` and `take`."""
+        return self._take(lane, cut(body, lane.scanner))
+
+    def _take(self, lane: Lane, items: Sequence[Scanned | bytes]) -> list[Outcome]:
+        """Judge the messages of one request, each by itself; the good ones join forming groups."""
         moment, outcomes = self._moment(lane), list[Outcome]()
-        for item in cut(body, lane.scanner):
+        judge, room, pending, limit = self._judge, self._room, self._pending_seq, lane.limit
+        for item in items:
             if isinstance(item, bytes):
                 outcomes.append(self._form_refused(lane, item))
-            else:
-                outcomes.append(self._judge(lane, item, moment))
+                continue
+            state = judge(lane, item, moment)
+            if not isinstance(state, KeyChange):
+                outcomes.append(state)
+                continue
+            refusal = room(lane, item.device, moment)
+            if refusal is not None:
+                outcomes.append(refusal)
+                continue
+            forming = lane.forming or self._form(lane)
+            index = forming.add(item, state, moment.block)
+            pending[item.device] = item.seq
+            if index + 1 >= limit:
+                lane.close()
+            outcomes.append(Ticket(forming, index))
         return outcomes
 
     def _moment(self, lane: Lane) -> _Moment:
-        clock, config = self._doors.clock, self._config
+        clock, config, state = self._doors.clock, self._config, self._doors.index.state
         now_ms, block = clock.now_ms(), self._doors.keys.identity_block()
         closed = lane.stopped
-        if block < (self._doors.index.state.identity_block or 1):
+        if block < (state.identity_block or 1):
             closed = NOT_READY
         elif not self._intake.open:
             closed = BUSY
         oldest, newest = now_ms - config.max_age_ms, now_ms + config.max_ahead_ms
-        return _Moment(oldest, newest, clock.monotonic(), block, closed)
+        return _Moment(oldest, newest, clock.monotonic(), block, closed, state.last_seq)
 
     def _form_refused(self, lane: Lane, raw: bytes) -> Refusal:
         refusal = rules.reason_of_form(raw, lane.schema)
         return refusal or Refusal("canonical", "the message's form is not the one of message.md")
 
-    def _judge(self, lane: Lane, item: Scanned, moment: _Moment) -> Outcome:
-        """Judge a message against everything known now; a good one joins the forming group."""
+    def _judge(self, lane: Lane, item: Scanned, moment: _Moment) -> KeyChange | Outcome:
+        """Judge a message against everything known now; return its device's state when it is
+        good.
+        """
         device, seq, time_ms, message_id, signature, raw = item
-        last = self._pending_seq.get(device) or self._doors.index.state.last_seq.get(device, 0)
+        last = self._pending_seq.get(device) or moment.last_seq.get(device, 0)
         first_answer: Ticket | Repeat | None = None
         if seq <= last:
             try:
@@ -102,46 +125,33 @@ class Admission:
             return first_answer
         if not moment.oldest_ms <= time_ms <= moment.newest_ms:
             return self._age_refused(time_ms, moment)
-        if seq <= last:
-            return rules.reason_of_seq(seq, last)
-        return self._take_good(lane, item, state, moment)
+        return state if seq > last else rules.reason_of_seq(seq, last)
 
     def _age_refused(self, time_ms: int, moment: _Moment) -> Refusal:
         now_ms = moment.newest_ms - self._config.max_ahead_ms
         return rules.reason_of_age(time_ms, now_ms, self._config.max_age_ms)
 
-    def _take_good(
-        self, lane: Lane, item: Scanned, state: KeyChange, moment: _Moment
-    ) -> Ticket | Refusal:
-        """Take a good message into the forming group, when there is room for it."""
-        intake, device = self._intake, item.device
+    def _room(self, lane: Lane, device: bytes, moment: _Moment) -> Refusal | None:
+        """Make room for a good message: say why there is none, or count it as waiting."""
         if moment.closed is not None:
             return moment.closed
-        if intake.waiting >= self._config.queue_messages:
+        if self._intake.waiting >= self._config.queue_messages:
             return BUSY
-        refusal = self._over_quota(lane, device, moment.now_s)
-        if refusal is not None:
-            return refusal
-        forming = lane.forming
-        if forming is None:
-            forming = lane.forming = Forming(asyncio.get_running_loop().time())
-            intake.work.set()
-        index = forming.add(item, state, moment.block)
-        self._pending_seq[device] = item.seq
-        intake.waiting += 1
-        if index + 1 >= lane.limit:
-            lane.close()
-        return Ticket(forming, index)
-
-    def _over_quota(self, lane: Lane, device: bytes, now: float) -> Refusal | None:
-        wait = self._device_quota.take(device, now)
+        wait = self._device_quota.take(device, moment.now_s)
         if wait:
             return Refusal("rate-device", "the device sends faster than it may", wait)
-        wait = self._project_quota.take(lane.project, now)
+        wait = self._project_quota.take(lane.project, moment.now_s)
         if wait:
             self._device_quota.give_back(device)
             return Refusal("rate-project", "the project's devices send faster than they may", wait)
+        self._intake.waiting += 1
         return None
+
+    def _form(self, lane: Lane) -> Forming:
+        """Begin the lane's next group."""
+        lane.forming = Forming(asyncio.get_running_loop().time())
+        self._intake.work.set()
+        return lane.forming
 
     def _first_answer(self, lane: Lane, item: Scanned) -> Ticket | Repeat | None:
         """Return where this message was admitted before; None when it was not."""

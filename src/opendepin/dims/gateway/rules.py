@@ -7,7 +7,7 @@ it runs once per message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -117,14 +117,14 @@ class Sealed:
     def receipt(self, index: int) -> Receipt:
         """Cut one message's receipt."""
         header = self.group.header
-        path = tuple(bytes.fromhex(step[3:-1]) for step in self._path(index))
+        path = tuple(level[at] for level, at in self._siblings(index))
         position = header.first + index
         return Receipt(header, self.group.signature, position, self.message_ids[index], path)
 
     def receipt_json(self, index: int) -> bytes:
         """Write one message's receipt as JSON, the form of `Receipt.to_json`."""
         position = self.group.header.first + index
-        path = ",".join(self._path(index))
+        path = self._paths[index]
         identity = self.message_ids[index].hex()
         rest = f',"position":{position},"message_id":"0x{identity}","path":[{path}]}}'
         return self.head_json[:-1] + rest.encode()
@@ -143,17 +143,25 @@ class Sealed:
         return self.head_json[:-1] + f',"leaves":[{leaves}]}}'.encode()
 
     @cached_property
-    def _quoted(self) -> list[list[str]]:
-        return [[f'"0x{node.hex()}"' for node in level] for level in self.tree[:-1]]
-
-    def _path(self, index: int) -> list[str]:
-        found: list[str] = []
-        for level in self._quoted:
-            sibling = index ^ 1
-            if sibling < len(level):
-                found.append(level[sibling])
-            index >>= 1
+    def _paths(self) -> list[str]:
+        """Every leaf's path as JSON items, made from the root down: what two leaves share is
+        written once.
+        """
+        found = [""]
+        for level in reversed(self.tree[:-1]):
+            steps = [f'"0x{node.hex()}"' for node in level]
+            rest = [f",{path}" if path else "" for path in found]
+            found = [
+                steps[at ^ 1] + rest[at >> 1] if at ^ 1 < len(steps) else found[at >> 1]
+                for at in range(len(steps))
+            ]
         return found
+
+    def _siblings(self, index: int) -> Iterator[tuple[tuple[bytes, ...], int]]:
+        for level in self.tree[:-1]:
+            if index ^ 1 < len(level):
+                yield level, index ^ 1
+            index >>= 1
 
 
 @dataclass(frozen=True)

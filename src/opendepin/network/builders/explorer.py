@@ -113,39 +113,38 @@ def network_sheet(built: Parts) -> NetworkSheet:
 
 async def run(home: Home, service: str, stop: Stop) -> None:
     """Index and serve pages until the stop."""
-    built = await parts(home, service, CONTRACTS)
-    store = SqliteStore(_index(home))
-    network, sheets = network_sheet(built), Sheets(built.projects)
-    live, sources = Live(built.clock.now_ms()), sources_of(built)
-    indexer = Indexer(store, sources, network, sheets, live)
-    site = Site(store, network, sheets, live, built.clock, sources.proofs, sources.services)
-    assets = Assets(default_folder())
+    async with await parts(home, service, CONTRACTS) as built:
+        store = SqliteStore(_index(home))
+        network, sheets = network_sheet(built), Sheets(built.projects)
+        live, sources = Live(built.clock.now_ms()), sources_of(built)
+        indexer = Indexer(store, sources, network, sheets, live)
+        site = Site(store, network, sheets, live, built.clock, sources.proofs, sources.services)
+        assets = Assets(default_folder())
 
-    watched = Watched(home, built.projects)
+        watched = Watched(home, built.projects)
 
-    async def index(inner: Stop) -> None:
-        while not inner.is_set():
-            busy = False
-            if watched.grown():
-                store.rewind(0)  # their events so far were read past
-                watched.keep()
-            try:
-                busy = await indexer.round()
-            except SourceAway as error:
-                built.log.warning("source away", code=error.code, text=str(error))
-            except SourceDisagrees as error:
-                built.log.error("source disagrees", code=error.code, text=str(error))
-            await inner.sleep(0 if busy else POLL_S)
+        async def index(inner: Stop) -> None:
+            while not inner.is_set():
+                busy = False
+                if watched.grown():
+                    store.rewind(0)  # their events so far were read past
+                    watched.keep()
+                try:
+                    busy = await indexer.round()
+                except SourceAway as error:
+                    built.log.warning("source away", code=error.code, text=str(error))
+                except SourceDisagrees as error:
+                    built.log.error("source disagrees", code=error.code, text=str(error))
+                await inner.sleep(0 if busy else POLL_S)
 
-    async def face(inner: Stop) -> None:
-        app = build_app(site, assets, built.log)
-        await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)  # pyright: ignore[reportArgumentType]
+        async def face(inner: Stop) -> None:
+            app = build_app(site, assets, built.log)
+            await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)  # pyright: ignore[reportArgumentType]
 
-    try:
-        await run_together(stop, index, face)
-    finally:
-        await built.close()
-        assets.close()
+        try:
+            await run_together(stop, index, face)
+        finally:
+            assets.close()
 
 
 async def rebuilt_digest(built: Parts, kept: Path, folder: Path) -> tuple[bytes, bytes]:

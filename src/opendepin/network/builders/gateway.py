@@ -85,40 +85,37 @@ class InboxOnChain:
 
 async def run(home: Home, service: str, stop: Stop) -> None:
     """Serve ingest until the stop."""
-    built = await parts(home, service, CONTRACTS)
-    key, folder = built.key(), home.room(service)
-    identity, heights = built.identity(IDENTITY_POLL_S), Heights(built)
-    doors = Doors(
-        log=SegmentLog(folder / "log"),
-        index=Index(folder / "index", built.genesis.network_id, key.address),
-        keys=identity,
-        heights=heights,
-        schemas=built.projects,
-        inbox=InboxOnChain(built, key.address),
-        clock=built.clock,
-        counters=built.counters,
-        logger=built.log,
-    )
-    gateway = Gateway(config_of(built.settings, built.genesis.network_id), key, doors)
-    limits = Limits(max_connections=built.settings.gateway.max_connections)
-
-    app = GatewayApp(gateway)
-
-    async def face(inner: Stop) -> None:
-        direct = DirectIngest(app, gateway)
-        await serve(
-            app, LOOPBACK, built.port, stop=inner, limits=limits, on_ready=_told, direct=direct
+    async with await parts(home, service, CONTRACTS) as built:
+        key, folder = built.key(), home.room(service)
+        identity, heights = built.identity(IDENTITY_POLL_S), Heights(built)
+        doors = Doors(
+            log=SegmentLog(folder / "log"),
+            index=Index(folder / "index", built.genesis.network_id, key.address),
+            keys=identity,
+            heights=heights,
+            schemas=built.projects,
+            inbox=InboxOnChain(built, key.address),
+            clock=built.clock,
+            counters=built.counters,
+            logger=built.log,
         )
+        gateway = Gateway(config_of(built.settings, built.genesis.network_id), key, doors)
+        limits = Limits(max_connections=built.settings.gateway.max_connections)
 
-    async def ingest(inner: Stop) -> None:
-        gateway.restore()
-        await gateway.watch.look()
-        await gateway.serve(face, inner)
+        app = GatewayApp(gateway)
 
-    try:
+        async def face(inner: Stop) -> None:
+            direct = DirectIngest(app, gateway)
+            await serve(
+                app, LOOPBACK, built.port, stop=inner, limits=limits, on_ready=_told, direct=direct
+            )
+
+        async def ingest(inner: Stop) -> None:
+            gateway.restore()
+            await gateway.watch.look()
+            await gateway.serve(face, inner)
+
         await run_together(stop, identity.run, heights.run, gateway.watch.run, ingest)
-    finally:
-        await built.close()
 
 
 def _told(port: int) -> None:

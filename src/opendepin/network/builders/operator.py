@@ -113,64 +113,69 @@ def _require_same(file: ProjectFile, kind: ZkKind, program_id: bytes) -> None:
 
 async def run(home: Home, service: str, stop: Stop) -> None:
     """Prove and settle until the stop."""
-    built = await parts(home, service, CONTRACTS)
-    key, identity, stores = built.key(), built.identity(), built.stores()
-    settlement, inbox = built.contract("Settlement"), built.contract("BatchInbox")
-    names = ("Programs", "Escrow", "Operators", "Devices")
-    book = Book(settlement, inbox, *(built.contract(name) for name in names))
-    contracts = ContractsOnChain(built.chain, book)
-    outbox = built.outbox(service, key, contracts.checks())
-    compute, membership = built.settings.compute, _membership(built, key, outbox)
-    view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
-    assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
-    settling = Settlement(
-        SettlementConfig(
-            key.address, compute.draw_delay, window_s=compute.window_s, poll_s=READER_POLL_S
-        ),
-        view=view,
-        contracts=contracts,
-        segments=batches,
-        outbox=outbox,
-        clock=built.clock,
-        counters=built.counters,
-        log=built.log,
-    )
-    computing = Compute(
-        ComputeConfig(
-            built.genesis.network_id,
-            settlement.address,
-            key.address,
-            frozenset(built.genesis.gateways),
-            poll_s=READER_POLL_S,
-        ),
-        assignments=assignments,
-        headers=batches,
-        bodies=built.retrieval(),
-        identity=identity,
-        programs=programs,
-        results=settling,
-        clock=built.clock,
-        counters=built.counters,
-        log=built.log,
-    )
-    pace = FollowerConfig(poll_s=READER_POLL_S)
-    followers = [
-        Follower(built.chain, [settlement.address], assignments, built.clock, built.log, pace),
-        Follower(
-            built.chain, [settlement.address, inbox.address], view, built.clock, built.log, pace
-        ),
-    ]
+    async with await parts(home, service, CONTRACTS) as built:
+        key, identity, stores = built.key(), built.identity(), built.stores()
+        settlement, inbox = built.contract("Settlement"), built.contract("BatchInbox")
+        names = ("Programs", "Escrow", "Operators", "Devices")
+        book = Book(settlement, inbox, *(built.contract(name) for name in names))
+        contracts = ContractsOnChain(built.chain, book)
+        outbox = built.outbox(service, key, contracts.checks())
+        compute, membership = built.settings.compute, _membership(built, key, outbox)
+        view, batches, programs = View(settlement, inbox), Batches(stores), Programs(built)
+        assignments = AssignmentsOnChain(built.chain, settlement, inbox, key.address)
+        settling = Settlement(
+            SettlementConfig(
+                key.address, compute.draw_delay, window_s=compute.window_s, poll_s=READER_POLL_S
+            ),
+            view=view,
+            contracts=contracts,
+            segments=batches,
+            outbox=outbox,
+            clock=built.clock,
+            counters=built.counters,
+            log=built.log,
+        )
+        computing = Compute(
+            ComputeConfig(
+                built.genesis.network_id,
+                settlement.address,
+                key.address,
+                frozenset(built.genesis.gateways),
+                poll_s=READER_POLL_S,
+            ),
+            assignments=assignments,
+            headers=batches,
+            bodies=built.retrieval(),
+            identity=identity,
+            programs=programs,
+            results=settling,
+            clock=built.clock,
+            counters=built.counters,
+            log=built.log,
+        )
+        pace = FollowerConfig(poll_s=READER_POLL_S)
+        followers = [
+            Follower(built.chain, [settlement.address], assignments, built.clock, built.log, pace),
+            Follower(
+                built.chain, [settlement.address, inbox.address], view, built.clock, built.log, pace
+            ),
+        ]
 
-    async def face(inner: Stop) -> None:
-        app = _face(built, computing, settling)
-        await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)
+        async def face(inner: Stop) -> None:
+            app = _face(built, computing, settling)
+            await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)
 
-    running = [identity.run, outbox.run, *(f.run for f in followers), settling.run, computing.run]
-    try:
-        await run_together(stop, *running, membership.run, face)
-    finally:
-        await programs.close()
-        await built.close()
+        running = [
+            identity.run,
+            outbox.run,
+            *(f.run for f in followers),
+            settling.run,
+            computing.run,
+        ]
+        try:
+            await run_together(stop, *running, membership.run, face)
+        finally:
+            await programs.close()
 
 
 def _membership(built: Parts, key: Key, outbox: Outbox) -> Membership:

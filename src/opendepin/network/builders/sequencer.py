@@ -111,66 +111,64 @@ def config_of(built: Parts) -> SequencerConfig:
 
 async def run(home: Home, service: str, stop: Stop) -> None:
     """Seal and publish until the stop."""
-    built = await parts(home, service, CONTRACTS)
-    folder, identity, key = home.room(service), built.identity(), built.key()
-    outbox = built.outbox(service, key)
-    config = config_of(built)
-    source = FeedSource(built.http, built.addresses[GATEWAY], FEED_WAIT_MS)
-    feeds = {built.genesis.gateways[0]: source}
-    views = Views(
-        identity,
-        built.projects,
-        FieldRoots(built.engine()),
-        lambda body: built.code.encode(body).data_root,
-    )
-    ledger = Ledger(
-        config.network_id, SegmentLog(folder / "log"), folder / "coverage", config.snapshot_every
-    )
-    intake = Intake(
-        config,
-        feeds,
-        views,
-        SegmentLog(folder / "asides"),
-        built.clock,
-        built.counters,
-        built.log,
-    )
-    dispersal = Dispersal(
-        built.stores(), DispersalConfig(built.genesis.threshold), built.clock, built.log
-    )
-    publishing = Publishing(
-        config,
-        ledger,
-        dispersal,
-        InboxOnChain(built, outbox),
-        built.clock,
-        built.counters,
-        built.log,
-    )
-    sequencer = Sequencer(
-        config,
-        key,
-        intake=intake,
-        ledger=ledger,
-        publishing=publishing,
-        views=views,
-        clock=built.clock,
-        counters=built.counters,
-        events=built.log,
-    )
+    async with await parts(home, service, CONTRACTS) as built:
+        folder, identity, key = home.room(service), built.identity(), built.key()
+        outbox = built.outbox(service, key)
+        config = config_of(built)
+        source = FeedSource(built.http, built.addresses[GATEWAY], FEED_WAIT_MS)
+        feeds = {built.genesis.gateways[0]: source}
+        views = Views(
+            identity,
+            built.projects,
+            FieldRoots(built.engine()),
+            lambda body: built.code.encode(body).data_root,
+        )
+        log, coverage = SegmentLog(folder / "log"), folder / "coverage"
+        ledger = Ledger(config.network_id, log, coverage, config.snapshot_every)
+        intake = Intake(
+            config,
+            feeds,
+            views,
+            SegmentLog(folder / "asides"),
+            built.clock,
+            built.counters,
+            built.log,
+        )
+        dispersal = Dispersal(
+            built.stores(), DispersalConfig(built.genesis.threshold), built.clock, built.log
+        )
+        publishing = Publishing(
+            config,
+            ledger,
+            dispersal,
+            InboxOnChain(built, outbox),
+            built.clock,
+            built.counters,
+            built.log,
+        )
+        sequencer = Sequencer(
+            config,
+            key,
+            intake=intake,
+            ledger=ledger,
+            publishing=publishing,
+            views=views,
+            clock=built.clock,
+            counters=built.counters,
+            events=built.log,
+        )
 
-    def on_error(path: str, error: BaseException) -> None:
-        built.log.error("request failed", path=path, error=repr(error))
+        def on_error(path: str, error: BaseException) -> None:
+            built.log.error("request failed", path=path, error=repr(error))
 
-    async def face(inner: Stop) -> None:
-        app = Face(sequencer, built.counters, on_error).app
-        await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)
+        async def face(inner: Stop) -> None:
+            app = Face(sequencer, built.counters, on_error).app
+            await serve(app, LOOPBACK, built.port, stop=inner, on_ready=_told)
 
-    try:
-        await run_together(stop, identity.run, outbox.run, sequencer.run, face)
-    finally:
-        await dispersal.close()
-        await built.close()
+        try:
+            await run_together(stop, identity.run, outbox.run, sequencer.run, face)
+        finally:
+            await dispersal.close()
 
 
 def _told(port: int) -> None:

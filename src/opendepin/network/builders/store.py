@@ -18,34 +18,33 @@ CONTRACTS = ("Devices", "Projects")
 
 async def run(home: Home, service: str, stop: Stop) -> None:
     """Serve one store until the stop."""
-    built = await parts(home, service, CONTRACTS)
-    folder, identity = home.room(service), built.identity()
-    config = StoreConfig(
-        network_id=built.genesis.network_id,
-        sequencer=built.genesis.sequencer,
-        gateways=frozenset(built.genesis.gateways),
-        index=index_of(service, "store"),
-        stores=len(built.genesis.attesters),
-        data_chunks=built.code.data_chunks,
-    )
-    node = StoreNode(
-        config,
-        built.key(),
-        code=built.code,
-        chunks=FolderOfChunks(folder / "chunks", built.code),
-        log=SegmentLog(folder / "log"),
-        snapshot=folder / "coverage",
-        views=Views(identity, built.projects, FieldRoots(built.engine())),
-        others=built.retrieval(),
-        clock=built.clock,
-        counters=built.counters,
-        events=built.log,
-    )
+    async with await parts(home, service, CONTRACTS) as built:
+        folder, identity = home.room(service), built.identity()
+        config = StoreConfig(
+            network_id=built.genesis.network_id,
+            sequencer=built.genesis.sequencer,
+            gateways=frozenset(built.genesis.gateways),
+            index=index_of(service, "store"),
+            stores=len(built.genesis.attesters),
+            data_chunks=built.code.data_chunks,
+        )
+        node = StoreNode(
+            config,
+            built.key(),
+            code=built.code,
+            chunks=FolderOfChunks(folder / "chunks", built.code),
+            log=SegmentLog(folder / "log"),
+            snapshot=folder / "coverage",
+            views=Views(identity, built.projects, FieldRoots(built.engine())),
+            others=built.retrieval(),
+            clock=built.clock,
+            counters=built.counters,
+            events=built.log,
+        )
 
-    async def face(inner: Stop) -> None:
-        await node.run(inner, built.port, on_ready=lambda port: ready(f"http://127.0.0.1:{port}"))
+        async def face(inner: Stop) -> None:
+            await node.run(
+                inner, built.port, on_ready=lambda port: ready(f"http://127.0.0.1:{port}")
+            )
 
-    try:
         await run_together(stop, identity.run, face)
-    finally:
-        await built.close()
