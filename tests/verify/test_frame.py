@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,9 +44,7 @@ TEXTS = {name: frames.forged(name, RULE) for name in FORGED} | {
 
 
 @pytest.fixture(scope="module")
-def loose(
-    loop: asyncio.AbstractEventLoop, engine: Engine, network: small.Network
-) -> Iterator[small.Network]:
+def loose(loop: asyncio.AbstractEventLoop, engine: Engine, network: small.Network) -> small.Network:
     """The small network with a circuit in which a reading may be left out in the middle."""
     text = TEXTS["presence may rise again"]
 
