@@ -27,6 +27,7 @@ from opendepin.core.batch import (
     segments_root,
 )
 from opendepin.core.chunks import encode as encode_chunks
+from opendepin.core.draw import Member, drawn, snapshot_address
 from opendepin.core.encodings import cbor_encode, keccak256, to_hex
 from opendepin.core.group import Group, GroupHeader, leaf
 from opendepin.core.identity import NO_HISTORY, KeyChange, Status, extend
@@ -85,6 +86,7 @@ CONTRACTS = {
         "BatchInbox",
         "Settlement",
         "Programs",
+        "Operators",
         "Escrow",
         "Burner",
         "CleanAirCover",
@@ -96,6 +98,10 @@ ATTESTERS = sorted((key(f"attester {i}") for i in range(4)), key=lambda k: k.add
 OPERATORS = [key("operator 0"), key("operator 1")]
 OWNER = key("owner").address
 DEVICE_KEYS = [key(f"device {s.name}") for s in STATIONS]
+MEMBERS = [Member(each.address, (7 + i) * 10**9 * 50) for i, each in enumerate(OPERATORS)]
+VERSION, OPENED = 1, 9
+"""The operators' snapshot of every task, and the block of every opening."""
+
 PROGRAM = statement.program_id(MANIFEST.hash(), CIRCUIT_HASH, VK_HASH)
 SETTLED = 3
 """Slot of each proven map, as a Vyper layout names them."""
@@ -357,22 +363,40 @@ class World:
         inbox = CONTRACTS["BatchInbox"]
         return statement.task_id(NETWORK_ID, inbox, record.header.number, 0, PROJECT, PROGRAM)
 
+    def draw(self, record: BatchRecord) -> tuple[bytes, bytes]:
+        """Return the seed of a batch's task, and the operator drawn by it."""
+        seed = keccak256(b"seed" + self.task(record))
+        operator = drawn(self.task(record), seed, 0, MEMBERS)
+        assert operator is not None
+        return seed, operator
+
+    def _keep_draw(self, record: BatchRecord) -> None:
+        task, segment = self.task(record), record.segments[0]
+        origin = PROJECT | record.header.number << 64 | segment.count << 128
+        origin |= VERSION << 160 | OPENED << 200
+        self._store("Settlement", "tasks", [task], origin.to_bytes(32, "big"), 3)
+        self._store("Settlement", "tasks", [task], self.draw(record)[0], 5)
+        snapshot = snapshot_address(CONTRACTS["Operators"], VERSION, MEMBERS)
+        path = [VERSION.to_bytes(32, "big")]
+        self._store("Operators", "snapshots", path, snapshot.rjust(32, b"\0"))
+
     def open_and_assign(self, record: BatchRecord) -> None:
         """Open the task of a batch and draw its operator."""
         task, number = self.task(record), record.header.number
         about = {"task": task, "project": PROJECT, "batch": number, "program": PROGRAM}
         about |= {"segment_index": 0}
         self.mine(("Settlement", "TaskOpened", {**about, "count": record.segments[0].count}))
-        drawn = {"task": task, "operator": OPERATORS[number % 2].address, "attempt": 0}
+        assigned = {"task": task, "operator": self.draw(record)[1], "attempt": 0}
         until = {"deadline": self.blocks[-1].time + 60, "skipped": 0}
-        self.mine(("Settlement", "TaskAssigned", drawn | until))
+        self.mine(("Settlement", "TaskAssigned", assigned | until))
 
     def settle(self, record: BatchRecord) -> None:
         """Prove and settle a batch's task; two of its devices are paid in the next block."""
         task, segment = self.task(record), record.segments[0]
         readings = [(r.device_index, r.value) for r in self.day_of(record)]
         outputs = outputs_of(readings)
-        producer = OPERATORS[record.header.number % 2].address
+        producer = self.draw(record)[1]
+        self._keep_draw(record)
         digest = statement.outputs_hash(outputs)
         about = statement.Statement(
             NETWORK_ID,
@@ -518,6 +542,19 @@ class WorldPorts:
 
     async def after(self, number: int, limit: int) -> Sequence[tuple[int, bytes]]:
         return list(enumerate(self.world.feed, 1))[number : number + limit]
+
+    async def draw(self, task: str) -> Mapping[str, Any]:
+        records = self.world.batches.values()
+        record = next(each for each in records if to_hex(self.world.task(each)) == task)
+        return {
+            "version": VERSION,
+            "opened_block": OPENED,
+            "seed": to_hex(self.world.draw(record)[0]),
+            "attempt": 0,
+            "members": [
+                {"operator": to_hex(each.operator), "weight": str(each.weight)} for each in MEMBERS
+            ],
+        }
 
     async def prove(self, wanted: Sequence[tuple[str, str]]) -> Mapping[str, Any] | None:
         by_address: dict[bytes, tuple[str, list[tuple[str, bytes]]]] = {}

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from opendepin.core.encodings import keccak256
 
-TASK_MEMBERS = {"producer": 4, "outputs_hash": 6, "pay_root": 7}
+TASK_MEMBERS = {"origin": 3, "producer": 4, "seed": 5, "outputs_hash": 6, "pay_root": 7}
 LAYOUT = {
     "BatchInbox.header_hash": 3,
     "BatchInbox.inbox_block": 4,
     "BatchInbox.segment_hash": 5,
     "Devices.history": 8,
+    "Operators.snapshots": 6,
     "Settlement.tasks": 12,
 }
 

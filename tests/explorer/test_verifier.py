@@ -67,6 +67,13 @@ def test_the_page_recomputes_every_step(trail: Trail) -> None:
     assert outcomes(trail.report) == dict.fromkeys(NAMES, "holds")
 
 
+def test_the_page_says_that_it_opens_no_circuit(trail: Trail, client: TestClient[Litestar]) -> None:
+    step = next(each for each in trail.report if each["name"] == "program")
+    assert "its frame is not checked" in step["from"]
+    page = client.get("/about").text
+    assert "neither opens it nor computes the outputs anew" in page
+
+
 @pytest.mark.parametrize("step", NAMES)
 def test_one_altered_byte_turns_its_step_red_and_says_why(trail: Trail, step: str) -> None:
     change = trail.altered[step]
@@ -217,7 +224,8 @@ async def taken_at(
     [
         ("Devices", {"key-history", "l1-storage"}),
         ("BatchInbox", {"include-by", "l1-storage"}),
-        ("Settlement", {"l1-storage"}),
+        ("Settlement", {"drawn", "l1-storage"}),
+        ("Operators", {"drawn"}),
     ],
 )
 async def test_other_code_at_a_contract_s_address_is_refused(
@@ -239,7 +247,8 @@ async def test_what_is_told_of_an_account_is_what_is_proven(
     for proof in bundle["l1"]["proofs"]:
         if proof["contract"] == "Settlement":
             proof[field] = value
-    assert await refused(trail, bundle) == ({"l1-storage"}, {"l1-storage"})
+    steps = {"drawn", "l1-storage"}
+    assert await refused(trail, bundle) == (steps, steps)
 
 
 ADDRESS = "0x" + "11" * 20
@@ -361,6 +370,7 @@ async def by_package(
                 "segment_hash": slots["BatchInbox.segment_hash"],
             },
             "Settlement": {"task_records": {"tasks": slots["Settlement.tasks"]}},
+            "Operators": {"snapshots": slots["Operators.snapshots"]},
         },
         sequencer=sheet.sequencer,
         attesters=frozenset(sheet.attesters),

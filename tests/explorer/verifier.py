@@ -23,8 +23,8 @@ import { verdictOf } from "./js/verify/verdict.js";
 import { poseidon } from "./js/verify/poseidon.js";
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
-const plain = (steps) => steps.map(({ name, outcome, why, computed, expected }) => ({ name,
-outcome, why, computed, expected })); const found = {};
+const plain = (steps) => steps.map(({ name, outcome, why, computed, expected, from }) => ({
+name, outcome, why, computed, expected, from })); const found = {};
 if (asked.bundle) {
   const report = await verify(asked.bundle, asked.anchor);
   found.report = plain(report);

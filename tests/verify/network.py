@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from opendepin.core import merkle, message, statement
 from opendepin.core.batch import BatchHeader, Segment, SegmentBody, encode_body, segments_root
 from opendepin.core.batch_form import header_to_json, segment_to_json
 from opendepin.core.chunks import encode as encode_chunks
+from opendepin.core.draw import Member, passed_over, snapshot_address
 from opendepin.core.encodings import keccak256, to_hex
 from opendepin.core.group import Group, GroupHeader, leaf, receipt_from_leaves
 from opendepin.core.identity import KeyChange, Status, accumulate
@@ -30,7 +32,7 @@ from opendepin.proofs.zk.assembly import Assembled, assemble
 from opendepin.proofs.zk.integers import outputs as outputs_of
 from opendepin.proofs.zk.keys import Keys
 from opendepin.proofs.zk.prover import Prover
-from opendepin.verify import layer1
+from opendepin.verify import draw, layer1
 from tests.verify.chain_state import ChainState, code_hash
 
 CHAIN_ID = 770_091
@@ -43,7 +45,7 @@ COMPUTE = "opendepin.demo.clean_air:CLEAN_AIR"
 MANIFEST = Manifest("clean-air", "1", SCHEMA, COMPUTE, CAPACITY, PAY_OFFSET, len(STATIONS))
 CONTRACTS = {
     name: keccak256(f"contract {name}".encode())[12:]
-    for name in ("Devices", "BatchInbox", "Settlement", "Programs")
+    for name in ("Devices", "BatchInbox", "Settlement", "Programs", "Operators")
 }
 NETWORK_ID = statement.network_id(CHAIN_ID, CONTRACTS["Devices"])
 GENESIS_HASH = keccak256(b"genesis block")
@@ -58,6 +60,13 @@ def key(name: str) -> Key:
 GATEWAYS = [key("gateway 0"), key("gateway 1")]
 SEQUENCER, OPERATOR, STRANGER = key("sequencer"), key("operator"), key("stranger")
 ATTESTERS = sorted((key(f"attester {i}") for i in range(4)), key=lambda k: k.address)
+MEMBERS = [
+    Member(each.address, weight * 10**9)
+    for each, weight in ((key("operator 1"), 40), (OPERATOR, 55), (key("operator 2"), 5))
+]
+"""The operators' snapshot that the task was drawn from."""
+
+VERSION, OPENED_BLOCK = 3, 13
 FIRST, ROTATED, SUSPENDED, FOREIGN = (key(f"device {i}") for i in range(4))
 NEW_KEY = key("device 1, second key")
 
@@ -142,6 +151,17 @@ class Settled:
     task_id: bytes
     program_id: bytes
     pay_root: bytes
+    seed: bytes
+    """By which the operator is the first that comes in question."""
+
+
+def seed_of(task: bytes, turn: int = 0) -> bytes:
+    """Return a seed by which the operator's first turn comes after so many candidates."""
+    seeds = (keccak256(b"block %d" % number) for number in count())
+    found = (
+        seed for seed in seeds if passed_over(task, seed, 0, MEMBERS, OPERATOR.address) == turn
+    )
+    return next(found)
 
 
 class Network:
@@ -191,7 +211,8 @@ class Network:
         leaves = [merkle.pay_leaf(task, i, each) for i, each in enumerate(units)]
         pay_root = merkle.root(leaves, merkle.pay_node)
         self.settled = Settled(
-            self.keys, outputs, about.number(), proof.raw, task, program, pay_root
+            *(self.keys, outputs, about.number(), proof.raw, task, program, pay_root),
+            seed_of(task),
         )
         self._keep(self.settled)
 
@@ -209,7 +230,13 @@ class Network:
             state.keep("BatchInbox", slot, segment.hash())
         duty = int.from_bytes(OPERATOR.address, "big") | 1_790_000_999 << 160
         duty |= SETTLED_BLOCK << 200 | 3 << 248 | 1 << 251
+        origin = PROJECT | NUMBER << 64 | self.segment.count << 128 | 1 << 240
+        origin |= VERSION << 160 | OPENED_BLOCK << 200
+        snapshot = snapshot_address(CONTRACTS["Operators"], VERSION, MEMBERS).rjust(32, b"\0")
+        state.keep("Operators", draw.snapshot_slot(layouts["Operators"], VERSION), snapshot)
         values = {
+            "origin": origin.to_bytes(32, "big"),
+            "seed": settled.seed,
             "producer": duty.to_bytes(32, "big"),
             "outputs_hash": statement.outputs_hash(settled.outputs),
             "pay_root": settled.pay_root,
@@ -352,6 +379,16 @@ class Network:
                 "settled_block": SETTLED_BLOCK,
                 "callback_ok": True,
             },
+            "draw": {
+                "version": VERSION,
+                "opened_block": OPENED_BLOCK,
+                "seed": to_hex(settled.seed),
+                "attempt": 0,
+                "members": [
+                    {"operator": to_hex(each.operator), "weight": str(each.weight)}
+                    for each in MEMBERS
+                ],
+            },
             "transaction": to_hex(keccak256(b"transaction")),
             "gas_used": 412_345,
         }
@@ -377,8 +414,10 @@ class Network:
                     f"result({to_hex(task)}).{member}",
                     layer1.task_slot(layouts["Settlement"], task, member),
                 )
-                for member in ("outputs_hash", "pay_root", "producer")
+                for member in ("outputs_hash", "pay_root", "producer", "origin", "seed")
             ]
+            slot = draw.snapshot_slot(layouts["Operators"], VERSION)
+            wanted["Operators"] = [(f"snapshots({VERSION})", slot)]
         return wanted
 
 

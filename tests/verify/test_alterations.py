@@ -64,6 +64,7 @@ FIRST_STEP: dict[tuple[str, ...], str] = {
     ("task", "evaluation"): "statement",
     ("task", "proof"): "proof",
     ("task", "result", "pay_root"): "pay-root",
+    ("task", "draw"): "drawn",
     ("task", "result", "settled_block"): "l1-storage",
     ("task", "result", "callback_ok"): "l1-storage",
     ("network", "sequencer"): "sequencer",

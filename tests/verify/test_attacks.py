@@ -317,15 +317,15 @@ def _another_key(bundle: Bundle) -> None:
 @pytest.mark.parametrize(
     ("forge", "steps"),
     [
-        (_another_circuit, {"proof", "pay-root", "l1-storage"}),
-        (_a_wider_field, {"program", "proof", "pay-root", "l1-storage"}),
-        (_another_capacity, {"program", "proof", "pay-root", "l1-storage"}),
-        (_another_version, {"proof", "pay-root", "l1-storage"}),
-        (_another_producer, {"proof", "l1-storage"}),
+        (_another_circuit, {"proof", "pay-root", "drawn", "l1-storage"}),
+        (_a_wider_field, {"program", "proof", "pay-root", "drawn", "l1-storage"}),
+        (_another_capacity, {"program", "proof", "pay-root", "drawn", "l1-storage"}),
+        (_another_version, {"proof", "pay-root", "drawn", "l1-storage"}),
+        (_another_producer, {"proof", "drawn", "l1-storage"}),
         (_other_outputs, {"outputs", "proof", "l1-storage"}),
         (_an_output_above_r, {"outputs", "proof", "l1-storage"}),
         (_one_more_output, {"outputs", "proof", "l1-storage"}),
-        (_another_key, {"proof", "pay-root", "l1-storage"}),
+        (_another_key, {"proof", "pay-root", "drawn", "l1-storage"}),
     ],
 )
 def test_a_consistent_forgery_of_the_task_is_seen(
@@ -354,7 +354,7 @@ def test_an_l1_of_ones_own_is_not_the_trusted_block(
     }
     bundle = network.bundle() | {"l1": mine.l1(wanted)}
     report = verifier.report(bundle, anchor)
-    assert failed(report) == {"key-history", "include-by", "l1-block", "l1-storage"}
+    assert failed(report) == {"key-history", "include-by", "drawn", "l1-block", "l1-storage"}
     assert verifier.report(bundle, replace(anchor, block_hash=mine.block_hash)).settled
 
 
@@ -373,19 +373,19 @@ ANCHORS: dict[str, tuple[Callable[[Anchor], Anchor], set[str]]] = {
     "genesis": (lambda a: replace(a, genesis_hash=bytes(32)), {"l1-block"}),
     "block": (
         lambda a: replace(a, block_hash=keccak256(b"")),
-        {"key-history", "include-by", "l1-block", "l1-storage"},
+        {"key-history", "include-by", "drawn", "l1-block", "l1-storage"},
     ),
     "code hash": (
         lambda a: replace(a, code_hashes={**a.code_hashes, "Settlement": bytes(32)}),
-        {"l1-storage"},
+        {"drawn", "l1-storage"},
     ),
     "inbox": (
         lambda a: replace(a, contracts={**a.contracts, "BatchInbox": bytes(20)}),
-        {"program", "statement", "proof", "pay-root", "include-by", "l1-storage"},
+        {"program", "statement", "proof", "pay-root", "include-by", "drawn", "l1-storage"},
     ),
     "settlement": (
         lambda a: replace(a, contracts={**a.contracts, "Settlement": bytes(20)}),
-        {"statement", "proof", "l1-storage"},
+        {"statement", "proof", "drawn", "l1-storage"},
     ),
 }
 

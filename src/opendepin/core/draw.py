@@ -18,6 +18,9 @@ DRAW_DOMAIN = domain("draw")
 PROBES = 8
 """Draws by weight before the next places are taken in turn."""
 
+MAX_TOTAL = (1 << 96) - 1
+"""Largest sum of a snapshot's weights."""
+
 ANSWER = bytes.fromhex("600b380380600b5f395ff3")
 """EVM code that answers with everything that follows it."""
 
@@ -29,7 +32,7 @@ class Member:
     operator: bytes
     """Address, 20 bytes."""
     weight: int
-    """Stake in units of 10**9 wei, times score; above zero."""
+    """Stake in units of 10**9 wei, times score."""
 
 
 def candidates(task: bytes, seed: bytes, attempt: int, weights: Sequence[int]) -> Iterator[int]:
@@ -69,6 +72,19 @@ def drawn(
         if found != before and free(found):
             return found
     return before if before is not None and free(before) else None
+
+
+def passed_over(
+    task: bytes, seed: bytes, attempt: int, members: Sequence[Member], operator: bytes
+) -> int | None:
+    """Return how many candidates come before an operator's first turn; None if it has none.
+
+    Those before it were not free, or had the task last, when the contract drew: a snapshot says no
+    more than that. At attempt 0, with nobody before it, the draw follows from the snapshot alone.
+    """
+    weights = [member.weight for member in members]
+    places = enumerate(candidates(task, seed, attempt, weights))
+    return next((turn for turn, place in places if members[place].operator == operator), None)
 
 
 def snapshot_address(operators: bytes, version: int, members: Sequence[Member]) -> bytes:

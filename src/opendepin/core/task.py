@@ -23,6 +23,28 @@ class TaskState(IntEnum):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a task came from, as the settlement contract packs it into one word."""
+
+    project: int
+    batch: int
+    count: int
+    version: int
+    """Of the operators' snapshot that was pinned at the (last) opening."""
+    opened_block: int
+    segment_index: int
+
+    @classmethod
+    def of_word(cls, word: int) -> Origin:
+        """Take the word apart, lowest bits first (`contracts/modules/task_records.vy`)."""
+        found: list[int] = []
+        for bits in (64, 64, 32, 40, 40, 16):
+            found.append(word & ((1 << bits) - 1))
+            word >>= bits
+        return cls(*found)
+
+
+@dataclass(frozen=True)
 class Task:
     """The fields of `ISettlement.Task`, in its order."""
 

@@ -366,7 +366,10 @@ def geojson(site: Site) -> dict[str, Any]:
 
 
 async def with_l1(site: Site, bundle: dict[str, Any]) -> dict[str, Any]:
-    """Add storage proofs to a bundle, where this network's L1 gives them."""
+    """Add a task's draw and storage proofs to a bundle, where this network's L1 gives them."""
     if site.proofs is None:
         return bundle
+    if bundle["task"]:
+        draw = await site.proofs.draw(bundle["task"]["task_id"])
+        bundle = {**bundle, "task": {**bundle["task"], "draw": draw}}
     return {**bundle, "l1": await site.proofs.prove(site.bundles.proven_storage(bundle))}

@@ -39,7 +39,7 @@ class Bundles:
     projects: Mapping[int, ProjectSheet]
 
     def of_message(self, message_id: bytes) -> dict[str, Any]:
-        """Return a message's bundle without its `l1` part.
+        """Return a message's bundle without `l1` and its task's `draw`.
 
         Raises:
             NotThere: no such message is indexed.
@@ -69,7 +69,7 @@ class Bundles:
         }
 
     def of_task(self, task_id: bytes) -> dict[str, Any]:
-        """Return a task's bundle without its `l1` part.
+        """Return a task's bundle without `l1` and its task's `draw`.
 
         Raises:
             NotThere: no such task is indexed.
@@ -100,6 +100,9 @@ class Bundles:
         if bundle["task"]:
             task = bundle["task"]["task_id"]
             members = ("outputs_hash", "pay_root", "producer")
+            if draw := bundle["task"]["draw"]:
+                members += ("origin", "seed")
+                wanted.append(("Operators", f"snapshots({draw['version']})"))
             wanted += [("Settlement", f"result({task}).{member}") for member in members]
         return wanted
 
@@ -227,6 +230,7 @@ class Bundles:
                 "settled_block": row["settled"],
                 "callback_ok": bool(row["callback_ok"]),
             },
+            "draw": None,
             "transaction": to_hex(row["settled_tx"]),
             "gas_used": row["gas"],
         }

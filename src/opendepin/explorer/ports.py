@@ -121,6 +121,12 @@ class StateProofs(Protocol):
         """Prove `(contract, what)` pairs under one recent block; None when this network can't."""
         ...
 
+    async def draw(self, task: str) -> Mapping[str, Any]:
+        """Return what the last draw of a task is recomputed from, in the JSON form `draw` of
+        `docs/spec/bundle.md`; the task is named by its 0x-hex id.
+        """
+        ...
+
 
 class Services(Protocol):
     """The other services' `/v1/status`."""

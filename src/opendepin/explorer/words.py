@@ -47,6 +47,13 @@ TRUST = (
         "the settlement contract, by the proof",
     ),
     Trust(
+        "Circuit",
+        "being bound to all readings and to the outputs: this page compares its hash, and neither "
+        "opens it nor computes the outputs anew",
+        "be changed unnoticed: its hash is part of the program id",
+        "every operator before it proves, and anyone with `depin verify`",
+    ),
+    Trust(
         "Proving key",
         "having been made honestly: a development key's maker could forge proofs",
         "be changed unnoticed: its hash is part of the program id",

@@ -22,9 +22,8 @@ from opendepin.network.projects import find_program
 from opendepin.proofs.zk.native import holds
 from opendepin.runtime.http import json_of, plain_client
 from opendepin.verify import Anchor, Report, check, read_bundle, require_subject
-from opendepin.verify.anchor import anchor_of_genesis
+from opendepin.verify.anchor import PROVEN_CONTRACTS, anchor_of_genesis
 
-PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
 DEVICE_CHARACTERS, HASH_CHARACTERS = 42, 66
 TIMEOUT_S = 60.0
 PAGE_ROWS = 500

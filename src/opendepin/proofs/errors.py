@@ -8,6 +8,7 @@ DepinError
 │   │   └── ProofInvalid      proof-invalid       does not verify for this statement
 │   ├── ReadingsRejected      readings            the rule's circuit does not take them
 │   ├── ProgramRejected       program-text        no program, or another than the one asked for
+│   │   └── FrameRejected     program-frame       its circuit is not bound to its readings
 │   └── KeysRefused           keys-refused        development, altered, or of another circuit
 ├── PeerFault
 │   └── EngineFault           engine-…            crash, garbage, refusal, time-out: one task
@@ -50,6 +51,14 @@ class ProgramRejected(Rejected):
     """A text that is no program, or not the one that was asked for."""
 
     code = "program-text"
+
+
+class FrameRejected(ProgramRejected):
+    """A program whose circuit is not the standard one around a rule: what it proves need not be
+    about the readings, all of them, or the outputs.
+    """
+
+    code = "program-frame"
 
 
 class KeysRefused(Rejected):

@@ -12,7 +12,7 @@ from opendepin.core.errors import EncodingRejected
 from opendepin.core.statement import network_id
 from opendepin.verify.errors import GenesisRejected
 
-PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement")
+PROVEN_CONTRACTS = ("Devices", "BatchInbox", "Settlement", "Operators")
 """The contracts whose storage a trail is held against."""
 
 

@@ -232,6 +232,23 @@ class Result(msgspec.Struct, frozen=True):
     callback_ok: bool
 
 
+class DrawMember(msgspec.Struct, frozen=True):
+    """An operator of a snapshot."""
+
+    operator: Address
+    weight: Decimal
+
+
+class Draw(msgspec.Struct, frozen=True):
+    """What the task's last draw is recomputed from."""
+
+    version: Uint
+    opened_block: Uint
+    seed: Hash
+    attempt: Uint
+    members: list[DrawMember]
+
+
 class Task(msgspec.Struct, frozen=True):
     """The task over the segment, with its proof."""
 
@@ -253,6 +270,8 @@ class Task(msgspec.Struct, frozen=True):
     proof: Hex
     verification_key: VerificationKeyForm
     result: Result
+    draw: Draw | None = None
+    """Left out only where nothing is proven on L1; step `drawn` fails without it."""
     circuit: str = ""
     """The program's text, which an exported file carries; its hash is `circuit_hash`."""
 

@@ -23,9 +23,10 @@ from opendepin.verify.errors import NotReached, StepFailed
 from opendepin.verify.order import same_network
 from opendepin.verify.steps import Found
 
-TASK_MEMBERS = {"producer": 4, "outputs_hash": 6, "pay_root": 7}
+TASK_MEMBERS = {"origin": 3, "producer": 4, "seed": 5, "outputs_hash": 6, "pay_root": 7}
 """Offset of a stored task's members that are proven (`contracts/modules/task_records.vy`); the
-producer shares its slot with state and deadline. Program and segment are bound by the task's id.
+producer shares its slot with state, attempt and deadline. Program and segment are bound by the
+task's id.
 """
 
 STATE_SETTLED = 3
@@ -33,6 +34,9 @@ STATE_SHIFT, STATE_MASK = 248, 7
 BLOCK_SHIFT, BLOCK_MASK = 200, (1 << 40) - 1
 CALLBACK_BIT = 251
 PRODUCER_MASK = (1 << 160) - 1
+
+Layout = Mapping[str, Any]
+"""A contract's storage layout, as the compiler writes it."""
 
 Slots = Mapping[int, str]
 """Slot → what stands there, as `docs/spec/bundle.md` names it."""
@@ -87,7 +91,7 @@ def key_history(c: Context) -> Found:
         found = accumulate(c.history(bytes(history.device)))
         why = f"the key history of {text(bytes(history.device))} gives another accumulator"
         agree(found, bytes(history.accumulator), why)
-    header = _trusted_header(c)
+    header = trusted_header(c)
     values = proven(c, header, "Devices", history_slots(c))
     for device in c.histories:
         value = values[history_slot(c.anchor.layouts["Devices"], device)]
@@ -105,7 +109,7 @@ def include_by(c: Context) -> Found:
     """Hold the block in which the inbox took the batch against what the gateway signed: the
     receipt, or every group of a task's segment.
     """
-    number, header = c.batch.header.number, _trusted_header(c)
+    number, header = c.batch.header.number, trusted_header(c)
     if c.bundle.message is not None:
         due = c.receipt.header.include_by_block
     else:
@@ -127,7 +131,7 @@ def l1_storage(c: Context) -> Found:
     for name, address in c.bundle.network.contracts.items():
         expected = c.anchor.contracts.get(name, b"")
         agree(bytes(address), expected, f"the bundle names another contract {name}")
-    header, count = _trusted_header(c), 0
+    header, count = trusted_header(c), 0
     for contract, expected in _expected(c).items():
         slots = {slot: what for slot, (what, _) in expected.items()}
         values = proven(c, header, contract, slots | _duty_slots(c, contract))
@@ -152,7 +156,13 @@ def _header(c: Context) -> Header:
     return decode_header(bytes(c.bundle.l1.block.header))
 
 
-def _trusted_header(c: Context) -> Header:
+def trusted_header(c: Context) -> Header:
+    """Return the header of the one trusted block.
+
+    Raises:
+        NotReached: no block hash was brought, or the bundle proves nothing.
+        StepFailed: the bundle's header is another.
+    """
     header = _header(c)
     agree(header.hash, _trusted(c), "the header is not that of the trusted block")
     return header

@@ -44,14 +44,16 @@ def program(c: Context) -> Found:
 
 
 def _circuit(c: Context) -> str:
-    """Open the circuit's text and compare what it takes; say so when it is not here."""
+    """Open the circuit's text, which holds its frame against the standard one, and compare what it
+    takes; say so when it is not here.
+    """
     if c.program is None:
-        return "the circuit's hash is claimed: its text is not here"
+        return "the circuit's hash is claimed: its text is not here, its frame is not checked"
     tree, manifest = c.program.tree, c.manifest
     agree(tree.capacity, manifest.capacity, "the program takes another number of readings")
     layout = Layout.of(manifest.schema)
     agree(str(tree.layout.bounds), str(layout.bounds), "the program takes other readings")
-    return "circuit opened by its hash"
+    return "circuit opened by its hash, its frame is the standard one"
 
 
 def outputs(c: Context) -> Found:

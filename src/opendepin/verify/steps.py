@@ -28,6 +28,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("statement", "The statement binds network, task, program, data, outputs and producer"),
     ("proof", "The zero-knowledge proof verifies"),
     ("pay-root", "Devices are paid by these outputs"),
+    ("drawn", "The operator was drawn for it by stake, score and a later block"),
     ("l1-block", "The L1 block is the trusted one"),
     ("l1-storage", "Contracts hold the same hashes in that block's state"),
 )

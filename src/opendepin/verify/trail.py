@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from opendepin.core.errors import Broken, DepinError, PeerFault
-from opendepin.verify import layer1, order, outcome
+from opendepin.verify import draw, layer1, order, outcome
 from opendepin.verify.anchor import Anchor
 from opendepin.verify.context import Context, ProgramSource, text
 from opendepin.verify.errors import NotReached, StepFailed, SubjectRejected
@@ -19,7 +19,7 @@ from opendepin.verify.steps import STEPS, Found, Outcome, Report, Step
 
 Check = Callable[[Context], Found]
 
-CHECKS: dict[str, Check] = {**order.CHECKS, **outcome.CHECKS, **layer1.CHECKS}
+CHECKS: dict[str, Check] = {**order.CHECKS, **outcome.CHECKS, **layer1.CHECKS, **draw.CHECKS}
 
 BAD_KEY = "engine-bad-key"
 """The engine's code for a verification key whose points are none: the bundle's fault."""

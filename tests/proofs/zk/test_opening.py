@@ -15,6 +15,7 @@ from opendepin.proofs.zk import integers
 from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.engine import Engine
 from opendepin.proofs.zk.opening import open_program
+from opendepin.proofs.zk.program import spelled
 from opendepin.proofs.zk.prover import Prover
 from opendepin.proofs.zk.rule import Rule
 from opendepin.proofs.zk.solver import outputs_of, solve, violation
@@ -144,10 +145,28 @@ HOSTILE = {
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_a_hostile_text_is_refused(change: Callable[[dict[str, Any]], None]) -> None:
     document = json.loads(TEXT)
-    assert open_program(json.dumps(document).encode())
+    assert open_program(spelled(document))
     change(document)
     with pytest.raises(ProgramRejected):
-        open_program(json.dumps(document).encode())
+        open_program(spelled(document))
+
+
+OTHER_SPELLINGS = {
+    "spaces": json.dumps(json.loads(TEXT)).encode(),
+    "a line's end": TEXT + b"\n",
+    "a member twice": TEXT.replace(b'{"blocks":', b'{"blocks":[],"blocks":', 1),
+    "another order": json.dumps(
+        dict(reversed(json.loads(TEXT).items())), separators=(",", ":")
+    ).encode(),
+    "an escape": TEXT.replace(b'"format"', b'"\\u0066ormat"', 1),
+}
+
+
+@pytest.mark.parametrize("text", OTHER_SPELLINGS.values(), ids=OTHER_SPELLINGS.keys())
+def test_a_text_has_one_spelling(text: bytes) -> None:
+    assert text != TEXT
+    with pytest.raises(ProgramRejected, match="spelled"):
+        open_program(text)
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -85,7 +85,8 @@ class Programs(Protocol):
         """Return a project's program version, its keys and engine ready.
 
         Raises:
-            Rejected: code `unknown-program`, it is not here.
+            Rejected: code `unknown-program`, it is not here; `program-text` or `program-frame`,
+                nobody should prove it.
             PeerFault: the engine does not start now.
         """
         ...

@@ -36,7 +36,7 @@ T = TypeVar("T")
 Place = tuple[bytes, int]
 """Task id and attempt: what one assignment is."""
 
-HOPELESS = frozenset({"unknown-program"})
+HOPELESS = frozenset({"unknown-program", "program-text", "program-frame"})
 """Codes of failures that no other try mends: the task is given back, the bond stays whole."""
 
 

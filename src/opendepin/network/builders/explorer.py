@@ -89,6 +89,7 @@ def network_sheet(built: Parts) -> NetworkSheet:
         "BatchInbox.header_hash": compiled["BatchInbox"].layout["header_hash"]["slot"],
         "BatchInbox.inbox_block": compiled["BatchInbox"].layout["inbox_block"]["slot"],
         "BatchInbox.segment_hash": compiled["BatchInbox"].layout["segment_hash"]["slot"],
+        "Operators.snapshots": compiled["Operators"].layout["snapshots"]["slot"],
         "Settlement.tasks": tasks["tasks"]["slot"],
     }
     notice = built.home.notice

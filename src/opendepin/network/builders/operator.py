@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from opendepin.chain.follower import Follower, FollowerConfig
 from opendepin.chain.outbox import Outbox
+from opendepin.core import statement
 from opendepin.core.batch import BatchHeader, Segment
 from opendepin.core.encodings import from_hex
 from opendepin.core.errors import DepinError, PeerFault, Rejected
@@ -26,7 +27,7 @@ from opendepin.network.builders.running import run_together
 from opendepin.network.home import Home
 from opendepin.network.membership import Membership
 from opendepin.network.parts import READER_POLL_S, Parts, keys_folder, parts
-from opendepin.network.projects import find_program
+from opendepin.network.projects import ProjectFile, find_program
 from opendepin.proofs.workplace import Workplace
 from opendepin.proofs.zk.kind import ZkKind, open_zk
 from opendepin.runtime.http import Request, Response, Router, json_response, serve
@@ -72,6 +73,7 @@ class Programs:
 
         Raises:
             Rejected: code `unknown-program`.
+            ProgramRejected: its circuit cannot be opened, or has not the standard frame.
         """
         file = self._parts.projects.find(project)
         if file is None or from_hex(file.program_id, 32) != program_id:
@@ -87,15 +89,26 @@ class Programs:
                     raise Rejected(missing, code="unknown-program")
                 kind = await open_zk(text, Workplace(keys_folder(), local))
                 self._open[program_id] = kind
-            if kind.opened.tree != file.rules.tree:
-                other = f"program 0x{program_id.hex()} takes other readings than its manifest says"
-                raise Rejected(other, code="unknown-program")
+            _require_same(file, kind, program_id)
         return Prepared(file.rules, kind)
 
     async def close(self) -> None:
         """End the engines."""
         for kind in self._open.values():
             await kind.close()
+
+
+def _require_same(file: ProjectFile, kind: ZkKind, program_id: bytes) -> None:
+    """Demand that what was opened is the program on Layer 1, and takes what its manifest says."""
+    if kind.opened.tree != file.rules.tree:
+        other = f"program 0x{program_id.hex()} takes other readings than its manifest says"
+        raise Rejected(other, code="unknown-program")
+    found = statement.program_id(file.manifest.value().hash(), kind.program, kind.keys.vk.hash)
+    if found != program_id:
+        other = (
+            f"manifest, circuit and key here make program 0x{found.hex()}, not 0x{program_id.hex()}"
+        )
+        raise Rejected(other, code="unknown-program")
 
 
 async def run(home: Home, service: str, stop: Stop) -> None:

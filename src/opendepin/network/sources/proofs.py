@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opendepin.chain.storage import ContractProof, slot_key, verify_contract_proof
+from opendepin.core.draw import Member
 from opendepin.core.encodings import from_hex, to_hex
 from opendepin.core.errors import DepinError
+from opendepin.core.task import Task
 from opendepin.explorer.errors import SourceAway
 from opendepin.network.parts import Parts
 from opendepin.verify import layer1
+from opendepin.verify.draw import snapshot_slot
 
 WHAT = re.compile(
     r"header_hash\((?P<header>\d+)\)|inbox_block\((?P<accepted>\d+)\)"
     r"|segment_hash\((?P<batch>\d+),(?P<segment>\d+)\)"
     r"|history\((?P<device>0x[0-9a-f]{40})\)"
-    r"|result\((?P<task>0x[0-9a-f]{64})\)\.(?P<member>outputs_hash|pay_root|producer)"
+    r"|result\((?P<task>0x[0-9a-f]{64})\)\.(?P<member>outputs_hash|pay_root|producer|origin|seed)"
+    r"|snapshots\((?P<version>\d+)\)"
 )
 
 
@@ -54,6 +58,27 @@ class ProofSource:
             ],
         }
 
+    async def draw(self, task: str) -> Mapping[str, Any]:
+        """Return what a task's last draw is recomputed from; claims, like all of a bundle."""
+        settlement = self._parts.contract("Settlement")
+        operators = self._parts.contract("Operators")
+        asked = settlement.call("task", from_hex(task, 32), returns=Task)
+        try:
+            found = await self._parts.chain.call(asked)
+            call = operators.call("members", found.operators_version, returns=list[Member])
+            members = await self._parts.chain.call(call)
+        except DepinError as error:
+            raise SourceAway(str(error)) from error
+        return {
+            "version": found.operators_version,
+            "opened_block": found.opened_block,
+            "seed": to_hex(found.seed),
+            "attempt": found.attempt,
+            "members": [
+                {"operator": to_hex(each.operator), "weight": str(each.weight)} for each in members
+            ],
+        }
+
     def _slot(self, contract: str, what: str) -> int:
         layout = self._parts.compiled[contract].layout
         found = WHAT.fullmatch(what)
@@ -65,6 +90,8 @@ class ProofSource:
             return layer1.inbox_block_slot(layout, int(found["accepted"]))
         if found["batch"]:
             return layer1.segment_hash_slot(layout, int(found["batch"]), int(found["segment"]))
+        if found["version"]:
+            return snapshot_slot(layout, int(found["version"]))
         if found["device"]:
             return layer1.history_slot(layout, from_hex(found["device"], 20))
         return layer1.task_slot(layout, from_hex(found["task"], 32), found["member"])

@@ -19,16 +19,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
+from opendepin.core.field_tree import FieldTree
 from opendepin.core.journey import Reading
 from opendepin.core.poseidon import ARITY, empty_root
 from opendepin.proofs.zk import gadgets
 from opendepin.proofs.zk.circuit import Block, Circuit
-from opendepin.proofs.zk.constraints import Column, TracedRule, traced
+from opendepin.proofs.zk.constraints import Column, traced
 from opendepin.proofs.zk.language import Fold
 from opendepin.proofs.zk.linear import Linear
 from opendepin.proofs.zk.program import PUBLIC, Program, program
 from opendepin.proofs.zk.rule import Rule
-from opendepin.proofs.zk.trace import Trace, template
+from opendepin.proofs.zk.trace import Template, Trace, template
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,42 @@ class Assembled:
 def assemble(rule: Rule) -> Assembled:
     """Build a rule's circuit; the same rule always gives the same circuit, and so the same hash."""
     traced_rule = traced(rule)
-    per_place = 1 + rule.layout.words
-    circuit = Circuit(PUBLIC, per_place * rule.capacity)
+    component = traced_rule.template
+
+    def finish(trace: Trace, *offered: Linear) -> list[Linear]:
+        return [_finished(trace, each, offered, rule.capacity) for each in traced_rule.columns]
+
+    finished = template("outputs", len(component.outputs), finish)
+    circuit, outputs = lay_out(rule.tree, component, finished)
+    maxima = tuple(_maximum(column, rule.capacity) for column in traced_rule.columns)
+    return Assembled(rule, program(circuit, rule.tree, tuple(outputs), maxima))
+
+
+def lay_out(tree: FieldTree, rule: Template, finish: Template) -> tuple[Circuit, list[int]]:
+    """Lay a rule's two components out in the one circuit that there is for them.
+
+    Args:
+        tree: what the circuit takes.
+        rule: one instance per place. Inputs: present, the reading's words, the states. Outputs: the
+            states after, then what is added up over all places.
+        finish: makes the outputs, from the last states and the totals.
+
+    Returns:
+        The circuit, and the wire of each output.
+    """
+    per_place = 1 + tree.layout.words
+    circuit = Circuit(PUBLIC, per_place * tree.capacity)
     wires = [*circuit.given]
     places = [tuple(wires[at : at + per_place]) for at in range(0, len(wires), per_place)]
-    _commit(circuit, places, rule.tree.depth)
-    block = _replicate(circuit, traced_rule, places)
-    outputs = _outputs(circuit, traced_rule, block)
+    _commit(circuit, places, tree.depth)
+    states = rule.inputs - per_place
+    start = circuit.add_one(template("zero", 0, _zero)) * states if states else []
+    block = circuit.chain(rule, places, start)
+    outputs = circuit.add_one(finish, *_folded(circuit, block, states))
     evaluate = template("evaluation", 1 + len(outputs), _evaluation)
     (evaluation,) = circuit.add_one(evaluate, circuit.public_wire("statement"), *outputs)
     circuit.publish("evaluation", evaluation)
-    maxima = tuple(_maximum(column, rule.capacity) for column in traced_rule.columns)
-    return Assembled(rule, program(circuit, rule.tree, tuple(outputs), maxima))
+    return circuit, outputs
 
 
 def _commit(circuit: Circuit, places: Sequence[tuple[int, ...]], depth: int) -> None:
@@ -80,7 +105,7 @@ def _commit(circuit: Circuit, places: Sequence[tuple[int, ...]], depth: int) -> 
     for height in range(depth):
         level = _parents(circuit, level, height)
     (count,) = circuit.add_one(template("count", len(present), _sum), *present)
-    (root,) = circuit.add_one(template("root", 2, _hash), level[0], count)
+    (root,) = circuit.add_one(_hasher("root", 2), level[0], count)
     circuit.publish("field_root", root)
 
 
@@ -88,43 +113,41 @@ def _parents(circuit: Circuit, level: Sequence[int], height: int) -> list[int]:
     """Hash four nodes each; what is empty for ever, beyond the last place, is a constant."""
     whole = len(level) // ARITY * ARITY
     children = [level[at : at + ARITY] for at in range(0, whole, ARITY)]
-    found = circuit.add(template("node", ARITY, _hash), children).output(0) if children else []
+    found = circuit.add(_hasher("node", ARITY), children).output(0) if children else []
     if whole < len(level):
         rest = level[whole:]
-        empty = [Linear.of(empty_root(height))] * (ARITY - len(rest))
-
-        def partly(trace: Trace, *given: Linear) -> list[Linear]:
-            return [gadgets.poseidon(trace, *given, *empty)]
-
-        found += circuit.add_one(template(f"last node {height}", len(rest), partly), *rest)
+        found += circuit.add_one(_last_hasher(height, len(rest)), *rest)
     return found
 
 
-def _replicate(circuit: Circuit, rule: TracedRule, places: Sequence[tuple[int, ...]]) -> Block:
-    start: list[int] = []
-    if rule.states:
-        start = circuit.add_one(template("zero", 0, _zero)) * rule.states
-    return circuit.chain(rule.template, places, start)
+@cache
+def _hasher(name: str, size: int) -> Template:
+    return template(name, size, _hash)
+
+
+@cache
+def _last_hasher(height: int, size: int) -> Template:
+    empty = [Linear.of(empty_root(height))] * (ARITY - size)
+
+    def partly(trace: Trace, *given: Linear) -> list[Linear]:
+        return [gadgets.poseidon(trace, *given, *empty)]
+
+    return template(f"last node {height}", size, partly)
 
 
 def _zero(trace: Trace) -> list[Linear]:
     return [trace.wire(Linear({}))]
 
 
-def _outputs(circuit: Circuit, rule: TracedRule, block: Block) -> list[int]:
-    """Add up over all places, and make each output from totals and final states."""
+def _folded(circuit: Circuit, block: Block, states: int) -> list[int]:
+    """Return the wires of the last states, and of what is added up over all places."""
     instances = len(block.inputs)
-    summed = range(rule.states, len(rule.template.outputs))
-    final = [block.output(number)[-1] for number in range(rule.states)]
+    final = [block.output(number)[-1] for number in range(states)]
+    summed = range(states, len(block.template.outputs))
+    if not summed:
+        return final
     add_up = template("total", instances, _sum)
-    totals = (
-        circuit.add(add_up, (block.output(number) for number in summed)).output(0) if summed else []
-    )
-
-    def finish(trace: Trace, *offered: Linear) -> list[Linear]:
-        return [_finished(trace, column, offered, instances) for column in rule.columns]
-
-    return circuit.add_one(template("outputs", len(rule.template.outputs), finish), *final, *totals)
+    return final + circuit.add(add_up, map(block.output, summed)).output(0)
 
 
 def _finished(trace: Trace, column: Column, offered: Sequence[Linear], instances: int) -> Linear:

@@ -44,7 +44,10 @@ class Block:
     def output(self, number: int) -> list[int]:
         """Return one output's wire in every instance."""
         local = self.template.outputs[number]
-        return [self.wires(instance)[local] for instance in range(len(self.inputs))]
+        if 0 < local <= self.template.inputs:
+            return [wires[local - 1] for wires in self.inputs]
+        first = self.base + local - 1 - self.template.inputs
+        return [first + at * self.template.wires for at in range(len(self.inputs))]
 
 
 class Circuit:

@@ -161,8 +161,7 @@ def traced(rule: Rule, trace: Trace | None = None) -> TracedRule:
     """
     trace = Trace(f"rule {rule.name}") if trace is None else trace
     machine = ConstraintMachine(trace)
-    present = gadgets.boolean(trace, trace.input())
-    lanes = _lanes(machine, rule.layout, present)
+    present, lanes = _given(machine, rule.layout)
     outputs = rule.compute(wrapped(machine, present, rule.layout, lanes))
     if not 1 <= len(outputs) <= MAX_OUTPUTS:
         raise RuleBroken(f"a rule has 1..{MAX_OUTPUTS} outputs, not {len(outputs)}")
@@ -171,6 +170,22 @@ def traced(rule: Rule, trace: Trace | None = None) -> TracedRule:
         _offer(trace, offered, Linear.of(state))
     columns = tuple(_column(trace, offered, output) for output in outputs)
     return TracedRule(trace.seal(), len(machine.states), columns)
+
+
+def head(layout: Layout, states: int) -> Template:
+    """Return what every rule's template over such readings begins with, whatever it computes: the
+    present bit, and each word taken apart into bits, which range-checks every lane.
+    """
+    trace = Trace("head")
+    _given(ConstraintMachine(trace), layout)
+    for _ in range(states):
+        trace.input()
+    return trace.seal()
+
+
+def _given(machine: ConstraintMachine, layout: Layout) -> tuple[Linear, list[Linear]]:
+    present = gadgets.boolean(machine.trace, machine.trace.input())
+    return present, _lanes(machine, layout, present)
 
 
 def _lanes(machine: ConstraintMachine, layout: Layout, present: Linear) -> list[Linear]:

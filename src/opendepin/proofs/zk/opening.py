@@ -3,11 +3,13 @@
 In: bytes from anywhere; whoever cares that they are a certain program compares the hash. Out: a
 `Program`, or a `ProgramRejected`. Every number is bounded here, once, as in
 `engines/groth16/program.go`; after that nothing that stands in the text can make a solver read or
-write out of place.
+write out of place. A text has one spelling, so that two readers of it cannot see two circuits, and
+its circuit is the standard one around some rule (`frame.py`): nobody has to look again.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -22,7 +24,8 @@ from opendepin.core.limits import MAX_OUTPUTS
 from opendepin.core.statement import FIELD_MODULUS
 from opendepin.proofs.errors import ProgramRejected
 from opendepin.proofs.zk.circuit import Circuit
-from opendepin.proofs.zk.program import FORMAT, PUBLIC, Program
+from opendepin.proofs.zk.frame import require_frame
+from opendepin.proofs.zk.program import FORMAT, PUBLIC, Program, spelled
 from opendepin.proofs.zk.rule import MAX_CAPACITY
 from opendepin.proofs.zk.trace import Combination, Op, Row, Step, Template
 
@@ -77,6 +80,7 @@ def open_program(text: bytes) -> Program:
 
     Raises:
         ProgramRejected: it is none.
+        FrameRejected: its circuit is not bound to its readings and outputs as every program's is.
     """
     if len(text) > MAX_TEXT_BYTES:
         raise ProgramRejected(f"a program has at most {MAX_TEXT_BYTES} bytes, not {len(text)}")
@@ -85,6 +89,7 @@ def open_program(text: bytes) -> Program:
         layout = Layout.of_bounds([(name, int(low), int(high)) for name, low, high in form.lanes])
     except (msgspec.MsgspecError, SchemaRejected) as error:
         raise ProgramRejected(f"this is no program: {error}") from error
+    _demand(spelled(json.loads(text)) == text, "it is not spelled in the canonical form")
     tree = FieldTree(layout, form.capacity)
     _check_head(form, tree)
     circuit = Circuit(form.public, form.given)
@@ -101,6 +106,7 @@ def open_program(text: bytes) -> Program:
         _demand(0 < target <= len(form.public) and source < form.wires, "a copy is out of bounds")
         circuit.copies.append((target, source))
     _demand(all(wire < form.wires for wire in form.outputs), "an output is out of bounds")
+    require_frame(circuit, tree, form.outputs)
     maxima = tuple(map(int, form.maxima))
     _demand(all(0 <= each < FIELD_MODULUS for each in maxima), "a maximum is not in 0..r-1")
     return Program(text, circuit, tree, tuple(form.outputs), maxima)

@@ -115,8 +115,12 @@ def program(
         "templates": templates,
         "wires": circuit.wires,
     }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-    return Program(text, circuit, tree, outputs, maxima)
+    return Program(spelled(document), circuit, tree, outputs, maxima)
+
+
+def spelled(document: object) -> bytes:
+    """Write a program's document in its one spelling."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def _template(component: Template, flat: Flatten) -> dict[str, object]:

@@ -39,6 +39,7 @@ const PLACES = {
   statement: (b) => ["the statement", b.task, "statement", plusOne],
   proof: (b) => ["the proof", b.task, "proof", (t) => flip(t, -1)],
   "pay-root": (b) => ["the pay root", b.task.result, "pay_root", (t) => flip(t, 4)],
+  drawn: (b) => ["a member's stake in the draw", b.task.draw.members[0], "weight", plusOne],
   "l1-block": (b) => ["the L1 block's header", b.l1.block, "header", (t) => flip(t, -5)],
   "l1-storage": (b) => ["a node of a storage proof", b.l1.proofs[0].storage[0].proof, 0, (t) => flip(t, 20)],
 };

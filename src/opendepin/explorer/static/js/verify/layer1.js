@@ -35,14 +35,14 @@ export function l1Block(c) {
   return { ...agree(found.hash, unhex(c.l1.block.hash, 32), "the header hashes to another value"), from: "the block hash you trust: compare it with a node of your own" };
 }
 
-function place(c, name) {
+export function place(c, name) {
   const slot = c.anchor.layout[name];
   if (slot === undefined) throw new Absent(`this page does not know where ${name} is kept`);
   return slot;
 }
 
 // A slot's value, proven under the state root; what the bundle tells of it must be what is shown.
-function proven(c, stateRoot, contract, slot, what) {
+export function proven(c, stateRoot, contract, slot, what) {
   const entry = c.l1.proofs.find((p) => p.contract === contract);
   if (!entry) throw new Fault(`the bundle has no storage proof of ${contract}`);
   agree(entry.address, c.anchor.contracts[contract], `the bundle proves another contract as ${contract}`);

@@ -11,6 +11,9 @@ const programOf = (c) => c.once("program", () => form.programId(form.manifestHas
 export const taskOf = (c) =>
   c.once("task", () => form.taskId(c.network, unhex(c.anchor.contracts.BatchInbox, 20), c.batch.header.number, c.batch.segment_index, c.body.project, programOf(c)));
 
+// The page has no text of the circuit: what is said of it here is its hash alone.
+const NOT_OPENED = "task.task_id; the circuit is not opened here, its frame is not checked: `depin verify` does both";
+
 export function program(c) {
   const t = c.task;
   agree(t.kind, "zk", "a proof kind that is not known here");
@@ -22,7 +25,7 @@ export function program(c) {
   agree(c.body.project, t.project, "the task is of another project");
   const pair = agree(taskOf(c), unhex(t.task_id, 32), "the task is of another program or segment");
   if (c.bundle.subject.kind === "task") agree(taskOf(c), unhex(c.bundle.subject.id, 32), "the bundle is about another task");
-  return { ...pair, from: "task.task_id" };
+  return { ...pair, from: NOT_OPENED };
 }
 
 export function outputs(c) {

@@ -3,6 +3,7 @@
 
 import { Absent } from "./bytes.js";
 import { Context } from "./context.js";
+import { drawn } from "./draw.js";
 import * as layer1 from "./layer1.js";
 import * as order from "./order.js";
 import * as outcome from "./outcome.js";
@@ -28,6 +29,7 @@ export const STEPS = [
   ["statement", "The statement binds network, task, program, data, outputs and producer", outcome.statement],
   ["proof", "The zero-knowledge proof verifies", outcome.proof],
   ["pay-root", "Devices are paid by these outputs", outcome.payRoot],
+  ["drawn", "The operator was drawn for it by stake, score and a later block", drawn],
   ["l1-block", "The L1 block is the one with this hash", layer1.l1Block],
   ["l1-storage", "Contracts hold the same hashes in that block's state", layer1.l1Storage],
 ];
