@@ -237,7 +237,7 @@ class Pages(Controller):
         row = find_project(site, project)
         number, shown = row["project"], profile(site, row)
         tasks = site.store.tasks(Page(PROJECT_TASKS), project=number)
-        card = f"{request.base_url}projects/{number}/card"
+        card = f'src="{request.base_url}projects/{number}/card" title="project {number}"'
         return _page(
             site,
             "project",
@@ -246,7 +246,7 @@ class Pages(Controller):
             sheet=site.sheet(number),
             programs=site.store.programs(number),
             tasks=[views.task_view(site, each) for each in tasks],
-            embed=f'<iframe src="{card}" title="project {number}" width="560" height="210"></iframe>',
+            embed=f'<iframe {card} width="560" height="210"></iframe>',
             trust=words.TRUST,
             not_proven=words.NOT_PROVEN,
         )
