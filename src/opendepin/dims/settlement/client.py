@@ -15,8 +15,9 @@ from opendepin.chain.outbox import DoneCheck, Intent
 from opendepin.chain.ports import ChainReader
 from opendepin.chain.transactions import MAX_TRANSACTION_GAS
 from opendepin.core.batch import Segment
-from opendepin.core.encodings import abi_encode, keccak256
+from opendepin.core.encodings import keccak256
 from opendepin.core.identity import Status
+from opendepin.core.statement import encoded_outputs
 from opendepin.core.task import Task, TaskState
 from opendepin.dims.settlement.ports import Now, Terms
 from opendepin.dims.settlement.rules import Ready
@@ -124,7 +125,7 @@ class ContractsOnChain:
         """Return the intent to settle several tasks of one program."""
         about = b"".join(each.id + each.task.attempt.to_bytes(1, "big") for each in ready)
         tasks = [each.id for each in ready]
-        outputs = [abi_encode(["uint256[]"], [list(each.outputs)]) for each in ready]
+        outputs = [encoded_outputs(each.outputs) for each in ready]
         proofs = [each.proof for each in ready]
         key = f"{SETTLE_MANY}/{keccak256(about).hex()}"
         gas = min(MAX_TRANSACTION_GAS, CALLBACK_RESERVE + GAS_PER_TASK * len(tasks))
@@ -136,7 +137,7 @@ class ContractsOnChain:
     ) -> Intent:
         """Return the intent to settle a task."""
         key = f"{SETTLE}/{task.hex()}/{attempt}"
-        return self._intent(key, SETTLE, task, list(outputs), proof)
+        return self._intent(key, SETTLE, task, encoded_outputs(outputs), proof)
 
     def claim_intent(
         self, task: bytes, device_index: int, units: int, path: Sequence[bytes]
