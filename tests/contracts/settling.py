@@ -114,7 +114,9 @@ class Settling:
         return world.account(world.PROJECT_OWNER)
 
     def register_program(self, hashes: Sequence[bytes] = HASHES, **changed: Any) -> bytes:
-        """Register a program of project 1; keywords replace single arguments."""
+        """Register a program of project 1, in force from the next block on, which comes; keywords
+        replace single arguments.
+        """
         terms: dict[str, Any] = {
             "project": 1,
             "manifest_hash": hashes[0],
@@ -130,6 +132,7 @@ class Settling:
         } | changed
         sender = terms.pop("sender")
         self.programs.register(*terms.values(), sender=sender)
+        blocks(1)
         return program_id(*hashes)
 
     def submit(self, segments: Sequence[Segment]) -> int:

@@ -111,8 +111,8 @@ def __init__(
 @nonreentrant
 def open(batch: uint64, segment_index: uint256, segment: IBatchInbox.Segment) -> bytes32:
     """
-    @notice Open the task of a segment under its project's current program, and reserve what it can cost.
-        Anyone. A segment has one task; a further one, under another program, only after a recall.
+    @notice Open the task of a segment under the program that was in force when the inbox took its batch,
+        and reserve what it can cost. Anyone. A segment has one task, ever.
     @param batch Number of a batch that the inbox accepted.
     @param segment_index Place of the segment in it.
     @param segment The segment, as the inbox has hashed it.
@@ -122,13 +122,12 @@ def open(batch: uint64, segment_index: uint256, segment: IBatchInbox.Segment) ->
     assert segment_index < MAX_SEGMENTS and kept == digests.segment_hash(segment), "segment"
     assert segment.field_root != 0, "field root"
     project: uint64 = segment.project
-    program: bytes32 = staticcall IPrograms(programs).current(project)
+    taken: uint256 = convert(staticcall IBatchInbox(inbox).inbox_block(batch), uint256)
+    program: bytes32 = staticcall IPrograms(programs).in_force(project, taken)
     assert program != empty(bytes32), "program"
-    before: uint256 = task_records.tasks[task_records.task_at[batch][segment_index]].duty
-    assert before == 0 or task_records._state(before) == task_records.RECALLED, "opened"
+    assert task_records.task_at[batch][segment_index] == empty(bytes32), "opened"
     index: uint64 = convert(segment_index, uint64)
     task: bytes32 = digests.task_id(network_id, inbox, batch, index, project, program)
-    assert task_records.tasks[task].duty == 0, "opened"
     version: uint256 = 0
     members: uint256 = 0
     version, members = extcall IOperators(operators).snapshot()

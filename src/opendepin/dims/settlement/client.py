@@ -64,7 +64,7 @@ class ContractsOnChain:
         return await self._chain.call(call)
 
     async def task_at(self, batch: int, index: int) -> bytes:
-        """Return the id of a segment's last task, 32 zero bytes when it has none."""
+        """Return the id of a segment's task, 32 zero bytes when it has none."""
         call = self._book.settlement.call("task_at", batch, index, returns=bytes)
         return await self._chain.call(call)
 
@@ -72,9 +72,13 @@ class ContractsOnChain:
         """Return a task."""
         return await self._chain.call(self._book.settlement.call("task", identifier, returns=Task))
 
-    async def current_program(self, project: int) -> bytes:
-        """Return a project's current program id, 32 zero bytes when it has none."""
-        return await self._chain.call(self._book.programs.call("current", project, returns=bytes))
+    async def program_in_force(self, project: int, batch: int) -> bytes:
+        """Return the program id that was in force for a project when the inbox took a batch, 32
+        zero bytes when it had none.
+        """
+        height = await self._chain.call(self._book.inbox.call("inbox_block", batch, returns=int))
+        programs = self._book.programs
+        return await self._chain.call(programs.call("in_force", project, height, returns=bytes))
 
     async def terms(self, project: int, program: bytes) -> Terms:
         """Return a program's terms."""
