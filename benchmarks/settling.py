@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from opendepin.chain import artifacts
+from opendepin.core.statement import encoded_outputs
 from opendepin.core.task import Task
 from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.proofs.zk import integers
@@ -83,7 +84,12 @@ async def settle(ground: Ground, prover: Prover) -> dict[str, int]:
     """Bring one batch to its settlement; returns the gas of each transaction."""
     proven, gas = await prove(ground, prover)
     settled = await ground.send(
-        SUBMITTER, "Settlement", "settle", proven.task, proven.outputs, proven.proof
+        SUBMITTER,
+        "Settlement",
+        "settle",
+        proven.task,
+        encoded_outputs(proven.outputs),
+        proven.proof,
     )
     return gas | {"settle": settled.gas_used}
 

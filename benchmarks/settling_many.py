@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.settling import OUT, Proven, laid, prove
-from opendepin.core.encodings import abi_encode
 from opendepin.core.keys import Key
+from opendepin.core.statement import encoded_outputs
 from opendepin.core.task import Task
 from opendepin.core.units import WEI_PER_TOKEN
 from opendepin.proofs.zk.prover import Prover
@@ -31,7 +31,7 @@ EPOCH_S = 6
 async def settle(ground: Ground, found: Sequence[Proven]) -> int:
     """Settle tasks by one call; returns its gas."""
     contract = ground.book["Settlement"]
-    encoded = [abi_encode(["uint256[]"], [each.outputs]) for each in found]
+    encoded = [encoded_outputs(each.outputs) for each in found]
     tasks, proofs = [each.task for each in found], [each.proof for each in found]
     data = contract.data("settle_many", tasks, encoded, proofs)
     sent = await ground.node.send(SUBMITTER, contract.address, data, 0, gas=16_000_000)
@@ -49,7 +49,7 @@ async def many(ground: Ground, prover: Prover) -> dict[str, Any]:
     for round_ in range(2):  # the first one also writes counters from zero
         one, _ = await prove(ground, prover)
         receipt = await ground.send(
-            SUBMITTER, "Settlement", "settle", one.task, one.outputs, one.proof
+            SUBMITTER, "Settlement", "settle", one.task, encoded_outputs(one.outputs), one.proof
         )
         rows["settle" if round_ else "first"] = receipt.gas_used
     for size in SIZES:

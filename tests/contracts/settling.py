@@ -14,7 +14,14 @@ from opendepin.core.batch import BatchHeader, Range, Segment, segments_root
 from opendepin.core.draw import Member
 from opendepin.core.encodings import abi_encode, keccak256
 from opendepin.core.keys import Key
-from opendepin.core.statement import HASHES_SERVED, Statement, outputs_hash, program_id, task_id
+from opendepin.core.statement import (
+    HASHES_SERVED,
+    Statement,
+    encoded_outputs,
+    outputs_hash,
+    program_id,
+    task_id,
+)
 from tests.contracts import world
 from tests.contracts.registry import Registry
 
@@ -107,7 +114,9 @@ class Settling:
         return world.account(world.PROJECT_OWNER)
 
     def register_program(self, hashes: Sequence[bytes] = HASHES, **changed: Any) -> bytes:
-        """Register a program of project 1; keywords replace single arguments."""
+        """Register a program of project 1, in force from the next block on, which comes; keywords
+        replace single arguments.
+        """
         terms: dict[str, Any] = {
             "project": 1,
             "manifest_hash": hashes[0],
@@ -123,6 +132,7 @@ class Settling:
         } | changed
         sender = terms.pop("sender")
         self.programs.register(*terms.values(), sender=sender)
+        blocks(1)
         return program_id(*hashes)
 
     def submit(self, segments: Sequence[Segment]) -> int:
@@ -217,7 +227,9 @@ class Settling:
     def settle(self, opened: Opened, outputs: Sequence[int], producer: bytes) -> None:
         """Settle a task by anybody's transaction."""
         proof = self.proof(opened, outputs, producer)
-        self.settlement.settle(opened.id, list(outputs), proof, sender=world.account(STRANGER))
+        self.settlement.settle(
+            opened.id, encoded_outputs(outputs), proof, sender=world.account(STRANGER)
+        )
 
     def settled(self, outputs: Sequence[int] = (9, 8, 1, 2, 3)) -> tuple[Opened, bytes]:
         """Open, assign and settle a task of six readings."""

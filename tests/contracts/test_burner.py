@@ -14,6 +14,7 @@ from opendepin.core.keys import Key
 from tests.contracts import world
 
 REASON = b"device-fee".ljust(32, b"\0")
+SETTLEMENT = b"settlement".ljust(32, b"\0")
 
 
 @given(
@@ -32,6 +33,23 @@ def test_counts_equal_what_was_sent(sent: list[tuple[bytes, int]]) -> None:
             assert burner.burned(reason) == sum(a for r, a in sent if r == reason)
         total = sum(amount for _, amount in sent)
         assert burner.total_burned() == boa.env.get_balance(burner.address) == total
+
+
+def test_a_count_that_is_set_up_is_as_one_that_is_not(burner: Any) -> None:
+    burner.set_up(REASON)
+    assert burner.burned(REASON) == burner.total_burned() == burner.count_forced() == 0
+    burner.burn(REASON, value=7)
+    burner.set_up(REASON)
+    assert burner.burned(REASON) == burner.total_burned() == 7
+
+
+def test_the_first_settlement_burns_as_cheaply_as_the_next(burner: Any) -> None:
+    world.load("Escrow", burner.address, burner.address, 300)
+    spent = list[int]()
+    for reason in (SETTLEMENT, SETTLEMENT, REASON):
+        burner.burn(reason, value=7)
+        spent.append(burner._computation.get_gas_used())
+    assert spent[0] == spent[1] < spent[2] - 17_000
 
 
 def test_burning_is_an_event_with_its_sender(burner: Any) -> None:
@@ -68,6 +86,7 @@ def test_no_call_takes_money_out(burner: Any) -> None:
     assert {item["name"] for item in changing if item["type"] == "function"} == {
         "burn",
         "count_forced",
+        "set_up",
     }
     burner.count_forced()
     assert boa.env.get_balance(burner.address) == 5

@@ -132,6 +132,35 @@ def test_an_earlier_version_is_selected_and_an_unknown_one_is_not(settling: Sett
         settling.programs.select(1, b"\x77" * 32, sender=settling.owner)
 
 
+@given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=12))
+@settings(
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_in_force_is_what_was_selected_last_before_a_block(
+    settling: Settling, steps: list[tuple[int, int]]
+) -> None:
+    with boa.env.anchor():
+        known = [settling.programs.current(1)]
+        known += [settling.register_program((bytes([n]) * 32,) * 3) for n in (7, 8)]
+        height = boa.env.evm.patch.block_number
+        log = [(height - 1, known[-1])]
+        for later, pick in steps:
+            s.blocks(later)
+            settling.programs.select(1, known[pick], sender=settling.owner)
+            log.append((boa.env.evm.patch.block_number, known[pick]))
+        assert settling.programs.current(1) == log[-1][1]
+        assert settling.programs.selections(1) == 3 + len(steps)
+        for at in range(height, boa.env.evm.patch.block_number + 2):
+            expected = [program for when, program in log if when < at][-1]
+            assert settling.programs.in_force(1, at) == expected
+
+
+def test_before_the_first_version_and_without_one_none_is_in_force(settling: Settling) -> None:
+    assert settling.programs.in_force(2, 2**64) == bytes(32)
+    assert settling.programs.in_force(1, 0) == bytes(32)
+    assert settling.programs.in_force(1, 2**64) == settling.programs.current(1)
+
+
 def test_nobody_takes_a_projects_program_id_before_it(settling: Settling) -> None:
     fee = world.FEE
     settling.projects.register("copy", bytes(32), value=fee, sender=world.account(s.STRANGER))

@@ -8,7 +8,7 @@ import boa
 import pytest
 
 from opendepin.core.encodings import abi_encode
-from opendepin.core.statement import outputs_hash
+from opendepin.core.statement import encoded_outputs, outputs_hash
 from tests.contracts import settling as s
 from tests.contracts import world
 from tests.contracts.settling import Settling
@@ -99,8 +99,8 @@ def test_the_sender_cannot_starve_the_call(settling: Settling) -> None:
     opened, producer = settling.assigned()
     proof = settling.proof(opened, OUTPUTS, producer)
     with boa.reverts("gas"):
-        settling.settlement.settle(opened.id, list(OUTPUTS), proof, gas=1_100_000)
-    settling.settlement.settle(opened.id, list(OUTPUTS), proof, gas=1_500_000)
+        settling.settlement.settle(opened.id, encoded_outputs(OUTPUTS), proof, gas=1_100_000)
+    settling.settlement.settle(opened.id, encoded_outputs(OUTPUTS), proof, gas=1_500_000)
     assert settling.settlement.result(opened.id).callback_ok
 
 
@@ -114,7 +114,7 @@ def test_the_projects_contract_cannot_come_in_again(settling: Settling, call: st
     segment = settling.segment()
     batch = settling.submit([segment])
     arguments: dict[str, tuple[Any, ...]] = {
-        "settle": (opened.id, list(OUTPUTS), settling.proof(opened, OUTPUTS, producer)),
+        "settle": (opened.id, encoded_outputs(OUTPUTS), settling.proof(opened, OUTPUTS, producer)),
         "retry_callback": (opened.id, list(OUTPUTS)),
         "recall": (opened.id,),
         "assign": (waiting.id,),

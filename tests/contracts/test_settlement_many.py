@@ -10,7 +10,7 @@ import pytest
 
 from opendepin.core import merkle
 from opendepin.core.encodings import abi_encode, domain, keccak256
-from opendepin.core.statement import outputs_hash
+from opendepin.core.statement import encoded_outputs, outputs_hash
 from tests.contracts import settling as s
 from tests.contracts import world
 from tests.contracts.settling import Opened, Settling
@@ -29,14 +29,10 @@ def many(settling: Settling) -> Settling:
     return settling
 
 
-def encoded(outputs: Sequence[int]) -> bytes:
-    return abi_encode(["uint256[]"], [list(outputs)])
-
-
 def call(ground: Settling, items: Sequence[Item], **changed: Any) -> tuple[Any, ...]:
     """Settle tasks by one call; `proofs` and `outputs` replace single ones by place."""
     proofs = [ground.proof(opened, OUTPUTS, producer) for opened, producer in items]
-    outputs = [encoded(OUTPUTS) for _ in items]
+    outputs = [encoded_outputs(OUTPUTS) for _ in items]
     for place, proof in changed.get("proofs", {}).items():
         proofs[place] = proof
     for place, raw in changed.get("outputs", {}).items():
@@ -124,12 +120,12 @@ def test_a_proof_is_of_its_own_task(many: Settling) -> None:
     "raw",
     [
         b"",
-        encoded(OUTPUTS)[:-1],
-        encoded(OUTPUTS)[:-32],
-        encoded(OUTPUTS[:-1]),
-        encoded((*OUTPUTS, 0)),
-        (64).to_bytes(32, "big") + encoded(OUTPUTS)[32:],
-        encoded(OUTPUTS) + bytes(32),
+        encoded_outputs(OUTPUTS)[:-1],
+        encoded_outputs(OUTPUTS)[:-32],
+        encoded_outputs(OUTPUTS[:-1]),
+        encoded_outputs((*OUTPUTS, 0)),
+        (64).to_bytes(32, "big") + encoded_outputs(OUTPUTS)[32:],
+        encoded_outputs(OUTPUTS) + bytes(32),
     ],
     ids=["none", "a byte less", "a word less", "one less", "one more", "offset", "tail"],
 )
@@ -143,7 +139,7 @@ def test_more_units_than_readings_fail_alone(many: Settling) -> None:
     items = [many.assigned() for _ in range(2)]
     outputs = (9, 8, 5, 1, 1)
     proof = many.proof(items[0][0], outputs, items[0][1])
-    event, (failed,) = call(many, items, outputs={0: encoded(outputs)}, proofs={0: proof})
+    event, (failed,) = call(many, items, outputs={0: encoded_outputs(outputs)}, proofs={0: proof})
     assert (event.settled, event.combined, reason(failed)) == (1, True, "units")
     assert many.escrow.reserved(items[0][0].id) > 0
 
@@ -207,7 +203,7 @@ def test_nobody_but_settlement_settles_one_of_several(many: Settling) -> None:
     opened, _ = many.assigned()
     with boa.reverts("self"):
         many.settlement.settle_one(
-            opened.id, encoded(OUTPUTS), b"", True, 1, opened.program, sender=many.owner
+            opened.id, encoded_outputs(OUTPUTS), b"", True, 1, opened.program, sender=many.owner
         )
 
 
@@ -217,7 +213,7 @@ def test_the_lists_are_of_one_length(many: Settling) -> None:
     for wrong in (
         ([], [], []),
         ([opened.id], [], [proof]),
-        ([opened.id], [encoded(OUTPUTS)], []),
+        ([opened.id], [encoded_outputs(OUTPUTS)], []),
     ):
         with boa.reverts("tasks"):
             many.settlement.settle_many(*wrong)

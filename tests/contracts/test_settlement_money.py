@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import boa
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from opendepin.core.encodings import abi_encode
+from opendepin.core.statement import encoded_outputs, program_id
 from tests.contracts import settling as s
 from tests.contracts import world
 
@@ -84,7 +85,9 @@ class Money(RuleBasedStateMachine):
         seed=st.binary(min_size=32, max_size=32),
     )
     def register(self, rate: int, fee: int, seed: bytes) -> None:
-        self.settling.register_program((seed,) * 3, unit_rate=rate, operator_fee=fee)
+        known = self.settling.programs.terms(1, program_id(*(seed,) * 3)).output_count != 0
+        register = partial(self.settling.register_program, unit_rate=rate, operator_fee=fee)
+        assert self.refused(register, (seed,) * 3) == known
 
     @rule(units=UNITS)
     def carry(self, units: tuple[int, int, int]) -> None:
@@ -161,7 +164,7 @@ class Money(RuleBasedStateMachine):
             FORGED if place == bad else self.settling.proof(task, outputs, producer)
             for place, (task, producer) in enumerate(zip(ready, producers, strict=True))
         ]
-        encoded = [abi_encode(["uint256[]"], [outputs])] * len(ready)
+        encoded = [encoded_outputs(outputs)] * len(ready)
         settlement.settle_many([task.id for task in ready], encoded, proofs)
         for place, task in enumerate(ready):
             if place != bad:
@@ -178,7 +181,7 @@ class Money(RuleBasedStateMachine):
         producer = settlement.task(task.id).assignee.canonical_address
         outputs = [1, 2, *units]
         proof = FORGED if forged else self.settling.proof(task, outputs, producer)
-        done = not self.refused(settlement.settle, task.id, outputs, proof)
+        done = not self.refused(settlement.settle, task.id, encoded_outputs(outputs), proof)
         due = self.tasks[task.id][1] == s.ASSIGNED and sum(units) <= COUNT and not forged
         assert done == due
         if done:

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from opendepin.core.journey import Reading
-from opendepin.core.statement import FIELD_MODULUS
+from opendepin.core.statement import FIELD_MODULUS, encoded_outputs
 from opendepin.demo.clean_air import CLEAN_AIR
 from opendepin.proofs.zk.assembly import assemble
 from opendepin.proofs.zk.engine import Engine, locate
@@ -75,7 +75,7 @@ class Site:
 
     def refused(self, opened: s.Opened, outputs: Sequence[int], proof: bytes, why: str) -> None:
         with boa.reverts(why):
-            self.settling.settlement.settle(opened.id, list(outputs), proof)
+            self.settling.settlement.settle(opened.id, encoded_outputs(outputs), proof)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -115,7 +115,7 @@ async def test_a_true_proof_settles_and_its_copies_do_not(site: Site) -> None:
     site.refused(opened, OUTPUTS, proof[:-1], "proof")
     site.refused(opened, OUTPUTS, b"", "proof")
     site.refused(opened, OUTPUTS, proof[:40] + bytes([proof[40] ^ 1]) + proof[41:], "proof")
-    site.settling.settlement.settle(opened.id, list(OUTPUTS), proof)
+    site.settling.settlement.settle(opened.id, encoded_outputs(OUTPUTS), proof)
     result = site.settling.settlement.result(opened.id)
     assert result.pay_root == s.pay_root(opened.id, OUTPUTS[REGIONS:])
     assert result.producer.canonical_address == producer
@@ -143,7 +143,7 @@ async def test_a_proof_for_another_task_over_the_same_readings_is_refused(site: 
     (first, producer), (second, _) = (site.assigned(field_root(READINGS)) for _ in range(2))
     proof = await site.prove(first, producer, OUTPUTS)
     site.refused(second, OUTPUTS, proof, "proof")
-    site.settling.settlement.settle(first.id, list(OUTPUTS), proof)
+    site.settling.settlement.settle(first.id, encoded_outputs(OUTPUTS), proof)
 
 
 async def test_a_proof_over_other_readings_than_the_tasks_is_refused(site: Site) -> None:
@@ -167,7 +167,7 @@ async def test_settling_stays_below_its_gas(site: Site) -> None:
     opened, producer = site.assigned(field_root(READINGS))
     proof = await site.prove(opened, producer, OUTPUTS)
     settle = site.settling.settlement.settle
-    data = settle.prepare_calldata(opened.id, list(OUTPUTS), proof)
-    settle(opened.id, list(OUTPUTS), proof)
+    data = settle.prepare_calldata(opened.id, encoded_outputs(OUTPUTS), proof)
+    settle(opened.id, encoded_outputs(OUTPUTS), proof)
     intrinsic = 21_000 + sum(16 if byte else 4 for byte in data)
     assert intrinsic + site.settling.settlement._computation.get_gas_used() <= MAX_GAS

@@ -11,19 +11,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opendepin.core.encodings import abi_encode
-from opendepin.core.statement import FIELD_MODULUS, Statement, outputs_hash
+from opendepin.core.statement import FIELD_MODULUS, Statement, encoded_outputs, outputs_hash
 from tests.contracts import settling as s
 from tests.contracts import world
 from tests.contracts.settling import Settling
 
 OUTPUTS = (9, 8, 1, 2, 3)
 UNITS = OUTPUTS[2:]
+RIGHT = encoded_outputs(OUTPUTS)
 ZERO = world.address_text(bytes(20))
 BURN_REASON = b"settlement".ljust(32, b"\0")
 
 
 def send(settling: Settling, opened: s.Opened, outputs: Any, proof: bytes) -> None:
-    settling.settlement.settle(opened.id, list(outputs), proof, sender=world.account(s.STRANGER))
+    settling.settlement.settle(
+        opened.id, encoded_outputs(outputs), proof, sender=world.account(s.STRANGER)
+    )
 
 
 def test_w19_anyone_settles_operator_devices_and_burn_are_paid_exactly(settling: Settling) -> None:
@@ -194,6 +197,27 @@ def test_a_program_without_pay_settles(settling: Settling) -> None:
         settling.claim(opened, 0, UNITS)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"",
+        RIGHT[:63],
+        RIGHT[:-32],
+        RIGHT + bytes(32),
+        RIGHT[:-1],
+        abi_encode(["uint256"], [64]) + RIGHT[32:],
+        RIGHT[:32] + abi_encode(["uint256"], [4]) + RIGHT[64:],
+        RIGHT[:32] + abi_encode(["uint256"], [2**256 - 1]) + RIGHT[64:],
+    ],
+)
+def test_outputs_in_another_form_are_refused(settling: Settling, other: bytes) -> None:
+    opened, producer = settling.assigned()
+    proof = settling.proof(opened, OUTPUTS, producer)
+    with boa.reverts("outputs"):
+        settling.settlement.settle(opened.id, other, proof)
+    settling.settlement.settle(opened.id, RIGHT, proof)
+
+
 def test_an_operator_that_refuses_money_cannot_be_settled_for(settling: Settling) -> None:
     wallet = world.load("mocks/Wallet")
     boa.env.set_balance(wallet.address, world.BOND)
@@ -226,7 +250,7 @@ def test_an_operator_cannot_come_in_again_while_it_is_paid(settling: Settling) -
     )
     opened, producer = settling.assigned()
     proof = settling.proof(opened, OUTPUTS, producer)
-    again = settling.settlement.settle.prepare_calldata(opened.id, list(OUTPUTS), proof)
+    again = settling.settlement.settle.prepare_calldata(opened.id, encoded_outputs(OUTPUTS), proof)
     wallet.behave(False, settling.settlement.address, again)
     settling.settle(opened, OUTPUTS, producer)
     assert not wallet.inner_ok()

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from opendepin.core.batch import Range, Segment
 from opendepin.core.draw import drawn
-from opendepin.core.statement import HASHES_SERVED, seed_height
+from opendepin.core.statement import HASHES_SERVED, encoded_outputs, program_id, seed_height
 from tests.contracts import settling as s
 from tests.contracts import world
 from tests.contracts.settling import Settling
 
 OTHER = (b"\x04" * 32, b"\x05" * 32, b"\x06" * 32)
+OUTPUTS = (9, 8, 1, 2, 3)
 RESERVE = (s.OPERATOR_FEE + 6 * s.UNIT_RATE) * (10_000 + s.PROTOCOL_BPS) // 10_000
 
 
@@ -150,16 +151,78 @@ def test_a_segment_is_paid_for_once_whatever_programs_follow(settling: Settling)
         open_again(settling, opened)
 
 
-def test_after_a_recall_another_program_may_be_tried(settling: Settling) -> None:
+def test_a_recalled_segment_is_not_opened_again_whatever_programs_follow(
+    settling: Settling,
+) -> None:
     opened = settling.open()
     s.seconds(s.RECALL_DELAY + 1)
     settling.settlement.recall(opened.id, sender=settling.owner)
-    with boa.reverts("opened"):
-        open_again(settling, opened)
-    program = settling.register_program(OTHER)
-    task = open_again(settling, opened)
-    assert task == settling.task_id(opened.batch, 0, 1, program) != opened.id
-    assert settling.settlement.task_at(opened.batch, 0) == task
+    for hashes in (None, OTHER):
+        if hashes:
+            settling.register_program(hashes)
+        with boa.reverts("opened"):
+            open_again(settling, opened)
+    assert settling.settlement.task_at(opened.batch, 0) == opened.id
+
+
+def taken(settling: Settling) -> tuple[int, Segment]:
+    """Have the inbox take a batch of one segment, whose task nobody opens yet."""
+    segment = settling.segment()
+    return settling.submit([segment]), segment
+
+
+def test_a_task_is_of_the_program_in_force_when_the_inbox_took_its_batch(
+    settling: Settling,
+) -> None:
+    first = settling.programs.current(1)
+    before = taken(settling)
+    second = settling.register_program(OTHER)
+    after = taken(settling)
+    settling.programs.select(1, first, sender=settling.owner)
+    s.blocks(3)
+    again = taken(settling)
+    settling.register_program((b"\x09" * 32,) * 3)
+    for (batch, segment), program in ((before, first), (after, second), (again, first)):
+        task = settling.settlement.open(batch, 0, s.segment_call(segment))
+        assert task == settling.task_id(batch, 0, 1, program)
+        assert settling.settlement.task(task).program == program
+
+
+def test_a_version_that_is_older_or_newer_than_the_batch_settles_none_of_its_tasks(
+    settling: Settling,
+) -> None:
+    settling.register_program(OTHER)
+    batch, segment = taken(settling)
+    settling.register_program((b"\x09" * 32,) * 3)
+    task = settling.settlement.open(batch, 0, s.segment_call(segment))
+    right = s.Opened(task, batch, 0, segment, program_id(*OTHER))
+    producer = settling.assign(right)
+    for hashes in (s.HASHES, (b"\x09" * 32,) * 3):
+        program = program_id(*hashes)
+        named = dataclasses.replace(right, program=program)
+        moved = dataclasses.replace(named, id=settling.task_id(batch, 0, 1, program))
+        with boa.reverts("proof"):
+            proof = settling.proof(named, OUTPUTS, producer)
+            settling.settlement.settle(task, encoded_outputs(OUTPUTS), proof)
+        with boa.reverts("state"):
+            settling.settle(moved, OUTPUTS, producer)
+    settling.settle(right, OUTPUTS, producer)
+
+
+def test_a_program_that_came_with_or_after_the_batch_opens_none_of_its_tasks(
+    settling: Settling,
+) -> None:
+    settling.projects.register("late", bytes(32), value=world.FEE, sender=settling.owner)
+    settling.escrow.deposit(2, value=s.DEPOSIT)
+    segments = [settling.segment(project=2)]
+    batches = [settling.submit(segments)]
+    settling.register_program(project=2)  # in the block that took the first batch
+    segments.append(settling.segment(project=2))
+    batches.append(settling.submit([segments[1]]))
+    s.blocks(5)
+    with boa.reverts("program"):
+        settling.settlement.open(batches[0], 0, s.segment_call(segments[0]))
+    settling.settlement.open(batches[1], 0, s.segment_call(segments[1]))
 
 
 def test_a_task_keeps_the_program_it_was_opened_with(settling: Settling) -> None:

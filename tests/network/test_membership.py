@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opendepin.core.encodings import sha256
 from opendepin.core.keys import Key
 from opendepin.network import joining
 from opendepin.network.errors import HomeRefused, NotRunning
@@ -24,6 +25,7 @@ from opendepin.network.membership import (
     standing,
     write_wanted,
 )
+from opendepin.network.projects import find_program, write_program
 from opendepin.runtime import settings
 
 BOND, CAPACITY = 1_000, 8
@@ -119,6 +121,9 @@ def network(tmp_path: Path) -> Home:
         secret = Key.from_seed(b"store %d" % index).secret
         write_json(home.root / "keys" / f"store-{index}.json", {"secret": "0x" + secret.hex()})
     write_json(home.project_file(1), {"project": 1})
+    home.version_file(1, bytes(32)).parent.mkdir()
+    write_json(home.version_file(1, bytes(32)), {"project": 1, "title": "before"})
+    write_program(home, b"a program")
     return home
 
 
@@ -130,6 +135,8 @@ def test_who_joins_gets_what_is_public_and_a_key_of_its_own(network: Home, tmp_p
     assert home.address_of("store-2") == Key.from_seed(b"store 2").address
     assert home.key_names("") == ["operator-0"]
     assert json.loads(home.project_file(1).read_text()) == {"project": 1}
+    assert "before" in home.version_file(1, bytes(32)).read_text()
+    assert find_program(home, sha256(b"a program")) == b"a program"
     key, address = home.key("operator-0").address, home.addresses()["operator-0"]
     joining.lay(home, network)
     assert (home.key("operator-0").address, home.addresses()["operator-0"]) == (key, address)

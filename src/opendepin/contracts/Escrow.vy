@@ -61,6 +61,7 @@ def __init__(projects_: address, burner_: address, protocol_bps_: uint256):
     burner = burner_
     protocol_bps = protocol_bps_
     _deployer = msg.sender
+    extcall IBurner(burner_).set_up(BURN_REASON)
 
 
 @external

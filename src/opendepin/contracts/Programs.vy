@@ -4,8 +4,9 @@
 @title Program versions of the projects
 @notice A project's owner registers a version once: what is computed (three hashes, which give the
         program id), which contract verifies it, which outputs count payable units, and what is paid.
-        No version ever changes, so a task keeps the terms it was opened with; another version can only
-        become the current one. Versions are kept per project: nobody can take an id before its project.
+        No version ever changes; another one can only become the current one, from the next block on.
+        Which one was in force in a block stays known for good: a batch's tasks are of the version in force
+        when the inbox took it. Versions are kept per project: nobody can take an id before its project.
 """
 
 from .interfaces import IPrograms
@@ -25,18 +26,27 @@ struct Stored:
     callback: address
     rates: uint256  # operator fee | unit rate << 128
 
+# From the block after `selected_at` on, until the next one.
+struct Selection:
+    program: bytes32
+    selected_at: uint256
+
 MAX_OUTPUTS: constant(uint256) = 256
 # Wei; 2**31 units at this rate and a fee still fit the 128 bits of an escrow account.
 MAX_RATE: constant(uint256) = 2**96 - 1
 # Kinds of proof are the places of a 16-bit mask.
 MAX_KIND: constant(uint256) = 15
+# Steps that find one of 2**31 selections, and the newest at once.
+MAX_SEARCH: constant(uint256) = 32
 
 ADDRESS_MASK: constant(uint256) = 2**160 - 1
 SHORT_MASK: constant(uint256) = 2**16 - 1
 RATE_MASK: constant(uint256) = 2**128 - 1
 
 projects: public(immutable(address))
-current: public(HashMap[uint64, bytes32])
+# How often a project selected a version, and each selection, from 1 on.
+selections: public(HashMap[uint64, uint256])
+_selected: HashMap[uint64, HashMap[uint256, Selection]]
 _versions: HashMap[uint64, HashMap[bytes32, Stored]]
 
 
@@ -101,7 +111,6 @@ def register(
         callback=callback,
         rates=operator_fee | unit_rate << 128,
     )
-    self.current[project] = program
     log IPrograms.ProgramRegistered(
         project=project,
         program=program,
@@ -116,7 +125,7 @@ def register(
         callback=callback,
         kind=kind,
     )
-    log IPrograms.ProgramSelected(project=project, program=program)
+    self._select(project, program)
     return program
 
 
@@ -124,14 +133,47 @@ def register(
 def select(project: uint64, program: bytes32):
     """
     @notice Make a version registered before the current one (a roll-back). Only the project's owner.
-    @dev Tasks that are open keep the version they were opened with.
+    @dev Batches that the inbox took before keep the version that was in force.
     @param project The project.
     @param program Id of one of its versions.
     """
     self._only_owner(project)
     assert self._versions[project][program].verifier != 0, "program"
-    self.current[project] = program
-    log IPrograms.ProgramSelected(project=project, program=program)
+    self._select(project, program)
+
+
+@external
+@view
+def current(project: uint64) -> bytes32:
+    """
+    @notice Return the version selected last: in force from the block after on.
+    @param project The project.
+    @return The program id; zero when there is none.
+    """
+    return self._selected[project][self.selections[project]].program
+
+
+@external
+@view
+def in_force(project: uint64, height: uint256) -> bytes32:
+    """
+    @notice Return the version that was in force in a block: the last one selected in a block before it.
+    @param project The project.
+    @param height The block.
+    @return The program id; zero when there was none yet.
+    """
+    low: uint256 = 0
+    high: uint256 = self.selections[project]
+    middle: uint256 = high  # the newest is asked for most
+    for _: uint256 in range(MAX_SEARCH):
+        if low == high:
+            break
+        if self._selected[project][middle].selected_at < height:
+            low = middle
+        else:
+            high = middle - 1
+        middle = (low + high + 1) >> 1
+    return self._selected[project][low].program
 
 
 @external
@@ -162,6 +204,15 @@ def terms(project: uint64, program: bytes32) -> IPrograms.Terms:
     @return The terms; all zero for an unknown one.
     """
     return self._terms(project, program)
+
+
+@internal
+def _select(project: uint64, program: bytes32):
+    count: uint256 = self.selections[project] + 1
+    assert count < 2 ** (MAX_SEARCH - 1), "selections"
+    self.selections[project] = count
+    self._selected[project][count] = Selection(program=program, selected_at=block.number)
+    log IPrograms.ProgramSelected(project=project, program=program)
 
 
 @internal

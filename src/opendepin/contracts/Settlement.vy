@@ -111,8 +111,8 @@ def __init__(
 @nonreentrant
 def open(batch: uint64, segment_index: uint256, segment: IBatchInbox.Segment) -> bytes32:
     """
-    @notice Open the task of a segment under its project's current program, and reserve what it can cost.
-        Anyone. A segment has one task; a further one, under another program, only after a recall.
+    @notice Open the task of a segment under the program that was in force when the inbox took its batch,
+        and reserve what it can cost. Anyone. A segment has one task, ever.
     @param batch Number of a batch that the inbox accepted.
     @param segment_index Place of the segment in it.
     @param segment The segment, as the inbox has hashed it.
@@ -122,13 +122,12 @@ def open(batch: uint64, segment_index: uint256, segment: IBatchInbox.Segment) ->
     assert segment_index < MAX_SEGMENTS and kept == digests.segment_hash(segment), "segment"
     assert segment.field_root != 0, "field root"
     project: uint64 = segment.project
-    program: bytes32 = staticcall IPrograms(programs).current(project)
+    taken: uint256 = convert(staticcall IBatchInbox(inbox).inbox_block(batch), uint256)
+    program: bytes32 = staticcall IPrograms(programs).in_force(project, taken)
     assert program != empty(bytes32), "program"
-    before: uint256 = task_records.tasks[task_records.task_at[batch][segment_index]].duty
-    assert before == 0 or task_records._state(before) == task_records.RECALLED, "opened"
+    assert task_records.task_at[batch][segment_index] == empty(bytes32), "opened"
     index: uint64 = convert(segment_index, uint64)
     task: bytes32 = digests.task_id(network_id, inbox, batch, index, project, program)
-    assert task_records.tasks[task].duty == 0, "opened"
     version: uint256 = 0
     members: uint256 = 0
     version, members = extcall IOperators(operators).snapshot()
@@ -231,16 +230,20 @@ def decline(task: bytes32):
 
 @external
 @nonreentrant
-def settle(task: bytes32, outputs: DynArray[uint256, 256], proof: Bytes[2048]):
+def settle(
+    task: bytes32,
+    outputs: Bytes[encoded_outputs.MAX_ENCODED],
+    proof: Bytes[encoded_outputs.MAX_PROOF],
+):
     """
     @notice Settle an assigned task with its outputs and a proof of its statement. Anyone may send it; the
         statement names the operator drawn last, so no other's proof passes, and none is paid twice.
         A late proof is good until the task is opened again.
     @param task An assigned task.
-    @param outputs All outputs of its program.
+    @param outputs abi.encode of all outputs of its program, a uint256[].
     @param proof The proof, as the program's verifier reads it.
     """
-    self._settle(task, encoded_outputs.encode(outputs), proof, False, False)
+    self._settle(task, outputs, proof, False, False)
 
 
 @external
@@ -431,10 +434,14 @@ def retry_callback(task: bytes32, outputs: DynArray[uint256, 256]):
     assert duty & task_records.CALLBACK_DONE == 0, "called"
     encoded: Bytes[encoded_outputs.MAX_ENCODED] = encoded_outputs.encode(outputs)
     assert keccak256(encoded) == task_records.tasks[task].outputs_hash, "outputs"
-    project: uint64 = task_records._project(task_records.tasks[task].origin)
+    origin: uint256 = task_records.tasks[task].origin
+    project: uint64 = task_records._project(origin)
     program: bytes32 = task_records.tasks[task].program
     terms: IPrograms.Terms = staticcall IPrograms(programs).terms(project, program)
-    self._call_back(task, terms.callback, encoded)
+    success: bool = True
+    reason: Bytes[encoded_outputs.MAX_REASON] = b""
+    success, reason = encoded_outputs.deliver(terms.callback, task, origin, encoded)
+    self._called(task, success, reason)
 
 
 @internal
@@ -508,7 +515,10 @@ def _settle(
         burned=burned,
         refunded=refunded,
     )
-    self._call_back(task, terms.callback, encoded)
+    success: bool = True
+    reason: Bytes[encoded_outputs.MAX_REASON] = b""
+    success, reason = encoded_outputs.deliver(terms.callback, task, origin, encoded)
+    self._called(task, success, reason)
     return Settled(
         leaf=result_tree.leaf(task, outputs_hash, pay_root, producer), producer=producer
     )
@@ -579,20 +589,8 @@ def _draw_seed(opened: uint256) -> bytes32:
 
 
 @internal
-def _call_back(task: bytes32, callback: address, encoded: Bytes[encoded_outputs.MAX_ENCODED]):
+def _called(task: bytes32, success: bool, reason: Bytes[encoded_outputs.MAX_REASON]):
     # The project's contract can fail, burn its gas or answer at length: nothing of the task changes.
-    success: bool = True
-    reason: Bytes[encoded_outputs.MAX_REASON] = b""
-    if callback != empty(address):
-        origin: uint256 = task_records.tasks[task].origin
-        success, reason = encoded_outputs.deliver(
-            callback,
-            task,
-            task_records._project(origin),
-            task_records._batch(origin),
-            task_records._segment_index(origin),
-            encoded,
-        )
     if success:
         task_records.tasks[task].duty |= task_records.CALLBACK_DONE
         log ISettlement.CallbackDone(task=task)

@@ -47,9 +47,14 @@ def task_id(
     )
 
 
+def encoded_outputs(outputs: Sequence[int]) -> bytes:
+    """Return abi.encode(uint256[]), the form in which outputs are hashed and settled."""
+    return abi_encode(["uint256[]"], [list(outputs)])
+
+
 def outputs_hash(outputs: Sequence[int]) -> bytes:
     """Return keccak(abi.encode(uint256[]))."""
-    return keccak256(abi_encode(["uint256[]"], [list(outputs)]))
+    return keccak256(encoded_outputs(outputs))
 
 
 @dataclass(frozen=True)

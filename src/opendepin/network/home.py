@@ -81,9 +81,18 @@ class Home:
         """Return the file of a project's manifest and program."""
         return self.root / "projects" / f"{project}.json"
 
+    def version_file(self, project: int, program_id: bytes) -> Path:
+        """Return the file of one version of a project, which stays when the next one comes."""
+        return self.root / "projects" / str(project) / f"{program_id.hex()}.json"
+
     def program_file(self, circuit_hash: bytes) -> Path:
         """Return the file of a program's text, by its hash."""
         return self.root / "programs" / f"{circuit_hash.hex()}.json"
+
+    def program_files(self) -> list[Path]:
+        """Return the files of all versions of all projects and of all programs' texts."""
+        versions = (self.root / "projects").glob("*/*.json")
+        return sorted([*versions, *(self.root / "programs").glob("*.json")])
 
     def projects(self) -> list[int]:
         """Return the ids of the projects known here, ascending."""

@@ -72,6 +72,10 @@ def lay(home: Home, network: Home) -> None:
     write_json(home.peers_file, {name: to_hex(network.key(name).address) for name in stores})
     for project in network.projects():
         write_json(home.project_file(project), read_json(network.project_file(project), "gone"))
+    for path in network.program_files():
+        kept = home.root / path.relative_to(network.root)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(kept, path.read_bytes())
     known = {name: addresses[name] for name in (LAYER1, *stores)}
     mine = home.addresses()[SERVICE] if home.addresses_file.exists() else None
     port = first_free(chosen.ports.operator + 32 if chosen.ports.operator else 0)

@@ -122,8 +122,14 @@ def verification_key_json(vk: VerificationKey, *, development: bool) -> dict[str
 
 
 def write_project(home: Home, file: ProjectFile) -> None:
-    """Write a project's file; services find it at the next message of the project."""
-    write_json(home.project_file(file.project), msgspec.to_builtins(file))
+    """Write a project's file, and the same as that version's, which later versions leave alone;
+    services find it at the next message of the project.
+    """
+    content = msgspec.to_builtins(file)
+    path = home.version_file(file.project, from_hex(file.program_id, 32))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, content)
+    write_json(home.project_file(file.project), content)
 
 
 def write_program(home: Home, text: bytes) -> bytes:
@@ -180,6 +186,25 @@ class ProjectFolder:
             if not path.exists():
                 return None
             found = self._known[project] = read_project(path)
+        return found
+
+    def version(self, project: int, program_id: bytes) -> ProjectFile | None:
+        """Return the file of one version of a project, the newest or an earlier one; None when it
+        was never here.
+
+        Raises:
+            HomeRefused: what stands under the version's name is another one.
+        """
+        newest = self.find(project)
+        if newest is not None and from_hex(newest.program_id, 32) == program_id:
+            return newest
+        path = self._home.version_file(project, program_id)
+        if not path.exists():
+            return None
+        found = read_project(path)
+        if (found.project, from_hex(found.program_id, 32)) != (project, program_id):
+            text = f"{path} is not the version that it is named after"
+            raise HomeRefused(text, code="project-file")
         return found
 
     def all(self) -> list[ProjectFile]:

@@ -62,6 +62,9 @@ BOND, CAPACITY_AT_ONCE, ZK = 10**15, 64, 2
 RULES = ProjectRules(SCHEMA, proven=True, capacity=CAPACITY)
 HASHES = (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 PROGRAM = program_id(*HASHES)
+NEWER_HASHES = (b"\x04" * 32, b"\x05" * 32, b"\x06" * 32)
+NEWER = program_id(*NEWER_HASHES)
+"""A version that replaces the first one."""
 FEE, RATE, BPS, WINDOW_S = 10**15, 10**12, 300, 30
 CONTRACTS = (
     *ORDER,
@@ -150,13 +153,13 @@ class Stores:
 
 
 class Programs:
-    """One program behind the port."""
+    """Both versions of one program behind the port."""
 
     def __init__(self, kind: Counting) -> None:
         self.kind = kind
 
     async def program(self, project: int, program_id: bytes) -> Prepared:
-        if (project, program_id) != (1, PROGRAM):
+        if project != 1 or program_id not in (PROGRAM, NEWER):
             raise Rejected("no such program here", code="unknown-program")
         return Prepared(RULES, self.kind)
 
@@ -205,6 +208,8 @@ class Ground:
     readings: dict[int, list[Reading]] = field(default_factory=dict)
     position: int = 0
     seq: int = 0
+    terms: tuple[object, ...] = ()
+    """What every version of the program pays and whom it asks, as `Programs.register` takes it."""
 
     async def send(
         self, key: Key, name: str, function: str, *arguments: object, value: int = 0
@@ -416,7 +421,7 @@ async def lay(node: Node, home: Path) -> Ground:
     for key in OPERATORS:
         await ground.send(key, "Operators", "join", CAPACITY_AT_ONCE, ZK, value=BOND)
     await ground.send(OWNER, "Projects", "register", "stations", bytes(32))
-    terms = (*HASHES, verifier, 2, 3, FEE, RATE, receiver)
-    await ground.send(OWNER, "Programs", "register", 1, *terms)
+    ground.terms = (verifier, 2, 3, FEE, RATE, receiver)
+    await ground.send(OWNER, "Programs", "register", 1, *HASHES, *ground.terms)
     await ground.send(OWNER, "Escrow", "deposit", 1, value=WEI_PER_TOKEN)
     return ground

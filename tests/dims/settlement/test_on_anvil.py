@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from opendepin.core.errors import PeerFault
+from opendepin.core.statement import task_id
 from opendepin.core.task import Task, TaskState
 from opendepin.core.units import WEI_PER_TOKEN
 from tests.chain.conftest import start_node
@@ -17,7 +18,11 @@ from tests.dims.settlement.ground import (
     BOND,
     BPS,
     FEE,
+    NEWER,
+    NEWER_HASHES,
     OPERATORS,
+    OWNER,
+    PROGRAM,
     RATE,
     Counting,
     Ground,
@@ -113,6 +118,24 @@ async def test_one_tasks_failures_stop_no_other_and_are_tried_again(ground: Grou
     failed = [o.counters.counts for o in both]
     assert sum(c["failed.engine-fault"] for c in failed) == 1
     assert sum(c["failed.unexpected"] for c in failed) == 1
+
+
+async def test_a_batch_taken_before_its_program_was_replaced_settles_under_that_program(
+    ground: Ground,
+) -> None:
+    before = await ground.batch(5)
+    await ground.send(OWNER, "Programs", "register", 1, *NEWER_HASHES, *ground.terms)
+    after = await ground.batch(4)
+    both = [ground.operator(0), ground.operator(1)]
+    async with running(*both):
+        await until(lambda: all_settled(ground, [before, after]), both)
+    await ground.send(OWNER, "Programs", "select", 1, PROGRAM)
+    for batch, program in ((before, PROGRAM), (after, NEWER)):
+        ((identifier, task),) = await tasks_of(ground, batch)
+        assert task.program == program
+        inbox = ground.book["BatchInbox"].address
+        assert identifier == task_id(ground.network_id, inbox, batch, 0, 1, program)
+    assert sum(o.counters.counts["failed"] for o in both) == 0
 
 
 async def test_false_segments_are_not_opened(ground: Ground) -> None:

@@ -7,6 +7,8 @@
 @dev In the calls an encoded value keeps its own first word, which the call's offsets pass over.
 """
 
+from . import task_records
+
 # abi.encode(uint256[]): offset, length, up to 256 words.
 MAX_ENCODED: constant(uint256) = 8_256
 MAX_PROOF: constant(uint256) = 2_048
@@ -129,29 +131,33 @@ def check_many(
 def deliver(
     callback: address,
     task: bytes32,
-    project: uint64,
-    batch: uint64,
-    segment_index: uint256,
+    origin: uint256,
     encoded: Bytes[MAX_ENCODED],
 ) -> (bool, Bytes[MAX_REASON]):
     """
-    @notice Tell a project's contract: `IResultReceiver.on_result(task, project, batch, segment, outputs)`.
+    @notice Tell a project's contract, if it has one:
+        `IResultReceiver.on_result(task, project, batch, segment, outputs)`.
     @dev Whoever sends the transaction cannot make the call fail by giving too little gas.
     @return Whether it succeeded, and the start of what it answered.
     """
-    call: Bytes[MAX_ENCODED + 164] = concat(
-        method_id("on_result(bytes32,uint64,uint64,uint256,uint256[])", output_type=bytes4),
-        task,
-        convert(project, bytes32),
-        convert(batch, bytes32),
-        convert(segment_index, bytes32),
-        convert(192, bytes32),
-        encoded,
-    )
+    if callback == empty(address):
+        return True, b""
     assert msg.gas >= CALLBACK_GAS_NEEDED, "gas"
     success: bool = False
     answer: Bytes[MAX_REASON] = b""
     success, answer = raw_call(
-        callback, call, max_outsize=MAX_REASON, gas=CALLBACK_GAS, revert_on_failure=False
+        callback,
+        concat(
+            method_id("on_result(bytes32,uint64,uint64,uint256,uint256[])", output_type=bytes4),
+            task,
+            convert(task_records._project(origin), bytes32),
+            convert(task_records._batch(origin), bytes32),
+            convert(task_records._segment_index(origin), bytes32),
+            convert(192, bytes32),
+            encoded,
+        ),
+        max_outsize=MAX_REASON,
+        gas=CALLBACK_GAS,
+        revert_on_failure=False,
     )
     return success, answer

@@ -15,8 +15,9 @@ from opendepin.chain.outbox import DoneCheck, Intent
 from opendepin.chain.ports import ChainReader
 from opendepin.chain.transactions import MAX_TRANSACTION_GAS
 from opendepin.core.batch import Segment
-from opendepin.core.encodings import abi_encode, keccak256
+from opendepin.core.encodings import keccak256
 from opendepin.core.identity import Status
+from opendepin.core.statement import encoded_outputs
 from opendepin.core.task import Task, TaskState
 from opendepin.dims.settlement.ports import Now, Terms
 from opendepin.dims.settlement.rules import Ready
@@ -63,7 +64,7 @@ class ContractsOnChain:
         return await self._chain.call(call)
 
     async def task_at(self, batch: int, index: int) -> bytes:
-        """Return the id of a segment's last task, 32 zero bytes when it has none."""
+        """Return the id of a segment's task, 32 zero bytes when it has none."""
         call = self._book.settlement.call("task_at", batch, index, returns=bytes)
         return await self._chain.call(call)
 
@@ -71,9 +72,13 @@ class ContractsOnChain:
         """Return a task."""
         return await self._chain.call(self._book.settlement.call("task", identifier, returns=Task))
 
-    async def current_program(self, project: int) -> bytes:
-        """Return a project's current program id, 32 zero bytes when it has none."""
-        return await self._chain.call(self._book.programs.call("current", project, returns=bytes))
+    async def program_in_force(self, project: int, batch: int) -> bytes:
+        """Return the program id that was in force for a project when the inbox took a batch, 32
+        zero bytes when it had none.
+        """
+        height = await self._chain.call(self._book.inbox.call("inbox_block", batch, returns=int))
+        programs = self._book.programs
+        return await self._chain.call(programs.call("in_force", project, height, returns=bytes))
 
     async def terms(self, project: int, program: bytes) -> Terms:
         """Return a program's terms."""
@@ -124,7 +129,7 @@ class ContractsOnChain:
         """Return the intent to settle several tasks of one program."""
         about = b"".join(each.id + each.task.attempt.to_bytes(1, "big") for each in ready)
         tasks = [each.id for each in ready]
-        outputs = [abi_encode(["uint256[]"], [list(each.outputs)]) for each in ready]
+        outputs = [encoded_outputs(each.outputs) for each in ready]
         proofs = [each.proof for each in ready]
         key = f"{SETTLE_MANY}/{keccak256(about).hex()}"
         gas = min(MAX_TRANSACTION_GAS, CALLBACK_RESERVE + GAS_PER_TASK * len(tasks))
@@ -136,7 +141,7 @@ class ContractsOnChain:
     ) -> Intent:
         """Return the intent to settle a task."""
         key = f"{SETTLE}/{task.hex()}/{attempt}"
-        return self._intent(key, SETTLE, task, list(outputs), proof)
+        return self._intent(key, SETTLE, task, encoded_outputs(outputs), proof)
 
     def claim_intent(
         self, task: bytes, device_index: int, units: int, path: Sequence[bytes]

@@ -81,15 +81,17 @@ class Contracts(Protocol):
         ...
 
     async def task_at(self, batch: int, index: int) -> bytes:
-        """Return the id of a segment's last task, 32 zero bytes when it has none."""
+        """Return the id of a segment's task, 32 zero bytes when it has none."""
         ...
 
     async def task(self, identifier: bytes) -> Task:
         """Return a task."""
         ...
 
-    async def current_program(self, project: int) -> bytes:
-        """Return a project's current program id, 32 zero bytes when it has none."""
+    async def program_in_force(self, project: int, batch: int) -> bytes:
+        """Return the program id that was in force for a project when the inbox took a batch, 32
+        zero bytes when it had none.
+        """
         ...
 
     async def terms(self, project: int, program: bytes) -> Terms:

@@ -150,7 +150,7 @@ class Settlement:
         if segment.field_root == 0:
             self._view.forget(batch, index)  # no program can ever be proven over it
             return
-        program = await self._contracts.current_program(segment.project)
+        program = await self._contracts.program_in_force(segment.project, batch)
         if program == NONE or await self._contracts.task_at(batch, index) != NONE:
             return
         terms = await self._contracts.terms(segment.project, program)

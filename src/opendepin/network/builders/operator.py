@@ -75,8 +75,8 @@ class Programs:
             Rejected: code `unknown-program`.
             ProgramRejected: its circuit cannot be opened, or has not the standard frame.
         """
-        file = self._parts.projects.find(project)
-        if file is None or from_hex(file.program_id, 32) != program_id:
+        file = self._parts.projects.version(project, program_id)
+        if file is None:
             text = f"program 0x{program_id.hex()} of project {project} is not installed here"
             raise Rejected(text, code="unknown-program")
         async with self._turn:

@@ -98,7 +98,7 @@ class L1Source:
         data = from_hex(row["input"])
         arguments = settlement.interface.arguments(SETTLE, data)
         if arguments is not None and arguments[0] == task:
-            return SettleCall(tuple(arguments[1]), arguments[2], receipt.gas_used)
+            return SettleCall(_words(arguments[1]), arguments[2], receipt.gas_used)
         many = settlement.interface.arguments(SETTLE_MANY, data)
         if many is None or task not in many[0]:
             return None

@@ -84,10 +84,10 @@ def verifier(keys: Keys, maxima: Sequence[int]) -> Verifier:
         bound=MAX_OUTPUTS,
         inputs=PUBLIC_INPUTS,
         constants=_constants(keys.vk.inputs),
-        accumulate=_accumulate(),
+        accumulate=_accumulate("inputs", 0),
         horner=_horner(layout, "False"),
         folding=_horner(layout, "max_value(uint256)"),
-        accumulate_sums=_accumulate_sums(),
+        accumulate_sums=_accumulate("sums", 1),
         alpha=_words(keys.vk.alpha),
         alpha_point=", ".join(str(word) for word in keys.vk.alpha),
         neg_beta=_words(beta),
@@ -126,17 +126,10 @@ def _constants(points: Sequence[Words]) -> str:
     )
 
 
-def _accumulate() -> str:
+def _accumulate(factors: str, first: int) -> str:
+    """Write the sum of the key's points by their factors, `factors[first]` that of K1."""
     return "\n".join(
-        f"    x, y, ok = self._add_scaled(x, y, K{number}X, K{number}Y, inputs[{number - 1}])\n"
-        "    if not ok:\n        return False"
-        for number in range(1, PUBLIC_INPUTS + 1)
-    )
-
-
-def _accumulate_sums() -> str:
-    return "\n".join(
-        f"    px, py, ok = self._scaled(K{number}X, K{number}Y, sums[{number}])\n"
+        f"    px, py, ok = self._scaled(K{number}X, K{number}Y, {factors}[{number - 1 + first}])\n"
         "    if not ok:\n        return False\n"
         "    x, y, ok = self._added(x, y, px, py)\n"
         "    if not ok:\n        return False"
@@ -236,6 +229,8 @@ def _verify(proof: uint256[8], inputs: uint256[{inputs}]) -> bool:
             return False
     x: uint256 = K0X
     y: uint256 = K0Y
+    px: uint256 = 0
+    py: uint256 = 0
     ok: bool = False
 {accumulate}
     result: Bytes[32] = b""
@@ -256,32 +251,4 @@ def _verify(proof: uint256[8], inputs: uint256[{inputs}]) -> bool:
         revert_on_failure=False,
     )
     return ok and len(result) == 32 and convert(result, uint256) == 1
-
-
-@internal
-@view
-def _add_scaled(
-    x: uint256, y: uint256, px: uint256, py: uint256, factor: uint256
-) -> (uint256, uint256, bool):
-    ok: bool = False
-    point: Bytes[64] = b""
-    ok, point = raw_call(
-        {multiply},
-        abi_encode(px, py, factor),
-        max_outsize=64,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    if not ok or len(point) != 64:
-        return 0, 0, False
-    ok, point = raw_call(
-        {add},
-        concat(abi_encode(x, y), point),
-        max_outsize=64,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    if not ok or len(point) != 64:
-        return 0, 0, False
-    return convert(slice(point, 0, 32), uint256), convert(slice(point, 32, 32), uint256), True
 '''
