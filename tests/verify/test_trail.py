@@ -171,6 +171,10 @@ def test_weaknesses_are_shown_whatever_the_bundle_says(
     report = verifier.report(network.bundle() | {"labels": []}, anchor)
     assert report.labels[0] == small.LABEL
     assert any("development proving key" in label for label in report.labels)
+    altered = network.bundle()
+    altered["task"]["verification_key"]["development"] = False
+    report = verifier.report(altered | {"labels": []}, anchor)
+    assert any("nothing in a bundle shows how it was made" in label for label in report.labels)
 
 
 def test_the_circuit_is_opened_by_its_hash(

@@ -72,6 +72,10 @@ def _labels(bundle: Bundle, anchor: Anchor) -> tuple[str, ...]:
     found = [anchor.label] if anchor.label else []
     if bundle.task is not None and bundle.task.verification_key.development:
         found.append("development proving key: whoever made it can forge proofs")
+    elif bundle.task is not None:
+        found.append(
+            "proving key: nothing in a bundle shows how it was made; its maker could forge"
+        )
     return tuple(dict.fromkeys([*found, *bundle.labels]))
 
 
