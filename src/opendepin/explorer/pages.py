@@ -225,8 +225,7 @@ class Pages(Controller):
     @get("/projects", sync_to_thread=True)
     def projects(self, site: FromSite) -> Template:
         """All projects with what their proofs came to."""
-        rows = [find_project(site, str(row["project"])) for row in site.store.projects()]
-        shown = [profile(site, row) for row in rows]
+        shown = [profile(site, row) for row in site.store.projects()]
         return _page(site, "projects", "Projects", projects=shown)
 
     @get("/projects/{project:str}", sync_to_thread=True)

@@ -126,7 +126,7 @@ class Reader(Protocol):
         ...
 
     def projects(self) -> list[Row]:
-        """Return all projects."""
+        """Return all projects, each as `project` does."""
         ...
 
     def devices(

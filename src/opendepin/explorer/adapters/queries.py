@@ -61,7 +61,7 @@ SELECT (SELECT count(*) FROM messages) AS admitted,
   (SELECT max(observed_s) FROM messages) AS observed_s,
   (SELECT count(*) FROM projects) AS projects
 """
-PROJECT = """
+PROJECTS = """
 SELECT p.*,
   (SELECT count(*) FROM devices d WHERE d.project = p.project) AS devices,
   (SELECT count(*) FROM tasks t WHERE t.project = p.project) AS tasks,
@@ -71,8 +71,7 @@ SELECT p.*,
     WHERE t.project = p.project) AS proven,
   (SELECT wei_sum(o.amount) FROM payouts o JOIN tasks t ON t.task = o.task
     WHERE t.project = p.project) AS paid_wei
-FROM projects p WHERE p.project = ?
-"""
+FROM projects p"""
 
 
 class Queries(ABC):
@@ -101,11 +100,8 @@ class Queries(ABC):
         return row["time"] if row else None
 
     def projects(self) -> list[Row]:
-        """Return all projects with their number of devices."""
-        return self.all(
-            "SELECT p.*, (SELECT count(*) FROM devices d WHERE d.project = p.project) AS devices"
-            " FROM projects p ORDER BY p.project"
-        )
+        """Return all projects, each as `project` does."""
+        return self.all(f"{PROJECTS} ORDER BY p.project")
 
     def devices(
         self,
@@ -223,7 +219,7 @@ class Queries(ABC):
 
     def project(self, project: int) -> Row | None:
         """Return a project with its number of devices and what its tasks came to."""
-        return self.one(PROJECT, project)
+        return self.one(f"{PROJECTS} WHERE p.project = ?", project)
 
     def programs(self, project: int) -> list[Row]:
         """Return a project's program versions, newest first."""
